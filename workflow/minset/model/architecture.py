@@ -1,0 +1,157 @@
+"""SchNet (Schuett et al., J. Chem. Phys. 148, 241722, 2018) through schnetpack, and its files.
+
+A model on disk is ``model.pt`` (a state dict, loaded with ``weights_only``) and ``model.json``
+(hyper-parameters, energy offsets, units, provenance). Nothing in either can run code.
+"""
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import torch.utils.data.dataloader
+
+# schnetpack 2.1.1 imports this name, which newer torch no longer has there.
+if not hasattr(torch.utils.data.dataloader, "T_co"):
+    torch.utils.data.dataloader.T_co = TypeVar("T_co", covariant=True)
+
+import schnetpack as spk  # noqa: E402
+import schnetpack.nn  # noqa: E402
+
+from minset.files import write_json, write_torch  # noqa: E402
+
+# "Efficient data selection methods" (2021), Table 1. Its small model has 3 Gaussians, which spans
+# 6 A with a spacing of 3 A; we read it as a slip for 32 (set `gaussians: 3` for the printed value).
+SIZES = {
+    "small": {
+        "interactions": 3,
+        "features": 32,
+        "filters": 32,
+        "gaussians": 32,
+        "hidden": [48, 48],
+    },
+    "medium": {
+        "interactions": 4,
+        "features": 48,
+        "filters": 64,
+        "gaussians": 48,
+        "hidden": [128, 64, 32],
+    },
+    "large": {
+        "interactions": 4,
+        "features": 64,
+        "filters": 128,
+        "gaussians": 64,
+        "hidden": [128, 128, 64, 32],
+    },
+}
+
+
+def build_representation(hyper: dict) -> torch.nn.Module:
+    """Untrained SchNet representation: per-atom features from species and distances.
+
+    Parameters
+    ----------
+    hyper
+        ``interactions``, ``features``, ``filters``, ``gaussians`` and ``cutoff_A``.
+    """
+    return spk.representation.SchNet(
+        n_atom_basis=hyper["features"],
+        n_interactions=hyper["interactions"],
+        n_filters=hyper["filters"],
+        radial_basis=spk.nn.GaussianRBF(n_rbf=hyper["gaussians"], cutoff=hyper["cutoff_A"]),
+        cutoff_fn=spk.nn.CosineCutoff(hyper["cutoff_A"]),
+    )
+
+
+def build_model(hyper: dict) -> torch.nn.Module:
+    """SchNet potential: representation, then an output network summed over atoms.
+
+    Its energies are relative to the offsets in ``model.json``; forces and stress come from
+    ``predict``. Weights are drawn from torch's global generator: seed it before.
+    """
+    readout = spk.atomistic.Atomwise(
+        n_in=hyper["features"],
+        n_hidden=hyper["hidden"],
+        n_layers=len(hyper["hidden"]) + 1,
+        output_key="energy",
+        per_atom_output_key="energy_per_atom",
+    )
+    return spk.model.NeuralNetworkPotential(
+        representation=build_representation(hyper),
+        input_modules=[],
+        output_modules=[readout],
+    )
+
+
+def predict(model: torch.nn.Module, batch: dict, create_graph: bool = False) -> dict:
+    """Energies, forces and virials of a batch of structures.
+
+    Parameters
+    ----------
+    model
+        From ``build_model``.
+    batch
+        ``_atomic_numbers`` (n,), ``_idx_i``, ``_idx_j`` (e,), ``_idx_m`` (n,) and ``_Rij`` (e, 3)
+        with r_ij = r_j - r_i in A, ``_n_atoms`` (m,).
+    create_graph
+        Keep the graph of the forces, for training on them.
+
+    Returns
+    -------
+    dict
+        ``energy`` (m,) in eV without offsets, ``energy_per_atom`` (n,), ``forces`` (n, 3) in eV/A and
+        ``virial`` (m, 3, 3) in eV: sum over pairs of r_ij (x) dE/dr_ij, the derivative of the
+        energy with respect to a homogeneous strain.
+    """
+    r_ij = batch["_Rij"].detach().requires_grad_()
+    inputs = dict(batch, _Rij=r_ij)
+    inputs = model.representation(inputs)
+    inputs = model.output_modules[0](inputs)
+    energy = inputs["energy"]
+    (gradient,) = torch.autograd.grad(energy.sum(), r_ij, create_graph=create_graph)
+    n_atoms = len(batch["_atomic_numbers"])
+    # dE/dr_i = -sum_j g_ij + sum_j g_ji: a pair's vector ends at j and starts at i
+    forces = torch.zeros(n_atoms, 3, dtype=gradient.dtype, device=gradient.device)
+    forces = forces.index_add(0, batch["_idx_i"], gradient)
+    forces = forces.index_add(0, batch["_idx_j"], -gradient)
+    outer = r_ij[:, :, None] * gradient[:, None, :]
+    virial = torch.zeros(len(energy), 3, 3, dtype=gradient.dtype, device=gradient.device)
+    virial = virial.index_add(0, batch["_idx_m"][batch["_idx_i"]], outer)
+    return {
+        "energy": energy,
+        "energy_per_atom": inputs["energy_per_atom"],
+        "forces": forces,
+        "virial": virial,
+    }
+
+
+def save_model(folder: Path, model: torch.nn.Module, description: dict) -> None:
+    """Write ``model.pt`` and ``model.json``; each replaces its predecessor in one step."""
+    write_torch(Path(folder) / "model.pt", model.state_dict())
+    write_json(Path(folder) / "model.json", description)
+
+
+def load_model(folder: Path) -> tuple[torch.nn.Module, dict]:
+    """Read a saved model.
+
+    Returns
+    -------
+    model, description
+        The potential in evaluation mode and the content of ``model.json``.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit the hyper-parameters or a file is damaged.
+    """
+    folder = Path(folder)
+    try:
+        description = json.loads((folder / "model.json").read_text())
+        model = build_model(description["hyper"])
+        model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
+    except (json.JSONDecodeError, KeyError, RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f"the model in {folder} cannot be read ({error}); remove the folder and train it again"
+        ) from error
+    return model.eval(), description
