@@ -35,9 +35,7 @@ def composition(system: dict, ions: int) -> list[str]:
             f"{ions} ions do not make whole formula units of {system['name']}; "
             f"use a multiple of {ions_per_formula(system)}"
         )
-    return [
-        symbol for symbol, s in system["species"].items() for _ in range(s["count"] * units)
-    ]
+    return [symbol for symbol, s in system["species"].items() for _ in range(s["count"] * units)]
 
 
 def pair_names(system: dict) -> list[str]:

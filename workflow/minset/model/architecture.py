@@ -15,10 +15,10 @@ import torch.utils.data.dataloader
 if not hasattr(torch.utils.data.dataloader, "T_co"):
     torch.utils.data.dataloader.T_co = TypeVar("T_co", covariant=True)
 
-import schnetpack as spk  # noqa: E402
-import schnetpack.nn  # noqa: E402
+import schnetpack as spk
+import schnetpack.nn
 
-from minset.files import write_json, write_torch  # noqa: E402
+from minset.files import write_json, write_torch
 
 # "Efficient data selection methods" (2021), Table 1. Its small model has 3 Gaussians, which spans
 # 6 A with a spacing of 3 A; we read it as a slip for 32 (set `gaussians: 3` for the printed value).
@@ -45,6 +45,12 @@ SIZES = {
         "hidden": [128, 128, 64, 32],
     },
 }
+
+
+def hyper_of(settings: dict) -> dict:
+    """Hyper-parameters of a size of ``SIZES``, with its ``gaussians`` and ``cutoff_A`` if given."""
+    overrides = {k: settings[k] for k in ("gaussians", "cutoff_A") if k in settings}
+    return {"cutoff_A": 6.0} | SIZES[settings["size"]] | overrides
 
 
 def build_representation(hyper: dict) -> torch.nn.Module:
@@ -115,7 +121,7 @@ def predict(model: torch.nn.Module, batch: dict, create_graph: bool = False) -> 
     forces = torch.zeros(n_atoms, 3, dtype=gradient.dtype, device=gradient.device)
     forces = forces.index_add(0, batch["_idx_i"], gradient)
     forces = forces.index_add(0, batch["_idx_j"], -gradient)
-    outer = r_ij[:, :, None] * gradient[:, None, :]
+    outer = batch["_Rij"][:, :, None] * gradient[:, None, :]
     virial = torch.zeros(len(energy), 3, 3, dtype=gradient.dtype, device=gradient.device)
     virial = virial.index_add(0, batch["_idx_m"][batch["_idx_i"]], outer)
     return {
@@ -154,4 +160,4 @@ def load_model(folder: Path) -> tuple[torch.nn.Module, dict]:
         raise ValueError(
             f"the model in {folder} cannot be read ({error}); remove the folder and train it again"
         ) from error
-    return model.eval(), description
+    return model.eval().requires_grad_(False), description

@@ -1,0 +1,49 @@
+"""Label one batch of a study's frames."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from minset.files import write_csv
+from minset.label import LABELERS
+from minset.label.batch import batch_of, label_batch
+from minset.pool.store import read_frames
+
+
+def main(
+    pool,
+    split,
+    selections,
+    table,
+    batch: int,
+    labels: dict,
+    settings: dict,
+    store,
+    threads: int = 1,
+) -> None:
+    """Label the frames of this batch that the store does not have, and write what came of each."""
+    roles = pd.read_csv(split)
+    held_out = roles.loc[roles["role"] != "candidate", "frame"]
+    picked = [pd.read_csv(s)["frame"] for s in _as_list(selections)]
+    wanted = sorted(set(pd.concat([held_out, *picked])))
+    mine = [f for f in wanted if batch_of(f, labels["batches"]) == batch]
+    frames = list(zip(map(str, mine), read_frames(pool, mine), strict=True))
+    rows = label_batch(
+        frames,
+        LABELERS[labels["labeler"]],
+        settings,
+        Path(store),
+        labels["net_force_gate_eV_A"],
+        threads,
+    )
+    write_csv(table, pd.DataFrame(rows))
+
+
+def _as_list(paths) -> list:
+    return [paths] if isinstance(paths, str | Path) else list(paths)
+
+
+if "snakemake" in globals():
+    from minset.adapter import run
+
+    run(main, snakemake)  # noqa: F821

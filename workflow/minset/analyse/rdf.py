@@ -1,0 +1,145 @@
+"""Partial radial distribution functions, with MDAnalysis."""
+
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pandas as pd
+from MDAnalysis.analysis.rdf import InterRDF
+from scipy.signal import find_peaks, savgol_filter
+
+from minset.analyse.trajectory import Trajectory, ordered_species, to_universe
+
+PEAK_PROMINENCE = 0.1
+SMOOTHING_A = 0.3
+
+
+def partial_rdfs(
+    trajectory: Trajectory, range_A: float, bins: int, blocks: int, max_frames: int = 2000
+) -> pd.DataFrame:
+    r"""Partial radial distribution functions g_ab(r) of all pairs of species.
+
+    .. math:: g_{ab}(r) = \frac{V}{N_a N_b 4 \pi r^2} \Big\langle \sum_{i \in a}
+              \sum_{j \in b, j \neq i} \delta(r - r_{ij}) \Big\rangle
+
+    with N_a (N_a - 1) instead of N_a N_b for like pairs, so that an ideal gas gives 1 at any size.
+
+    Parameters
+    ----------
+    trajectory
+        See `Trajectory`.
+    range_A
+        Largest distance in A, at most half the shortest cell edge.
+    bins
+        Number of bins between 0 and `range_A`.
+    blocks
+        Number of consecutive parts (>= 2) whose spread gives the standard error.
+    max_frames
+        Longer trajectories are thinned evenly to at most this many frames, which bounds the cost.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``pair`` (``K-Cl``, cations first), ``r_A`` (bin centre), ``g``, ``g_stderr`` and
+        ``coordination_number``: ions of the second species around one of the first, up to the
+        bin's end.
+
+    Raises
+    ------
+    ValueError
+        If the range exceeds half the cell, or there are fewer frames than blocks.
+    """
+    shortest = float(trajectory.cell_lengths_A.min())
+    if not 0 < range_A <= shortest / 2:
+        raise ValueError(
+            f"RDF range {range_A} A is not between 0 and half the shortest cell edge, "
+            f"{shortest / 2:.4f} A; shorten the range or simulate a larger cell"
+        )
+    n_frames = len(trajectory.steps)
+    if not 2 <= blocks <= n_frames:
+        raise ValueError(
+            f"RDF with {blocks} blocks from {n_frames} frames: needs at least 2 blocks and one "
+            "frame in each"
+        )
+    thinned = np.arange(0, n_frames, -(-n_frames // max(max_frames, blocks)))
+    parts = np.array_split(thinned, blocks)
+    universe = to_universe(trajectory, dt_ps=1.0)
+    tables = []
+    for first, second in combinations_with_replacement(ordered_species(trajectory), 2):
+        group_a, group_b = (universe.select_atoms(f"type {symbol}") for symbol in (first, second))
+        # Pairs of an ion with itself are left out of the counts and of the norm.
+        exclusion = (1, 1) if first == second else None
+        g, neighbours = [], []
+        for part in parts:
+            rdf = InterRDF(
+                group_a, group_b, nbins=bins, range=(0.0, range_A), exclusion_block=exclusion
+            ).run(frames=part)
+            g.append(rdf.results.rdf)
+            neighbours.append(np.cumsum(rdf.results.count) / (len(part) * len(group_a)))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "pair": f"{first}-{second}",
+                    "r_A": rdf.results.bins,
+                    "g": np.mean(g, axis=0),
+                    "g_stderr": np.std(g, axis=0, ddof=1) / np.sqrt(blocks),
+                    "coordination_number": np.mean(neighbours, axis=0),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def rdf_peaks(rdfs: pd.DataFrame) -> pd.DataFrame:
+    """First peak, first minimum behind it and first coordination number of each pair.
+
+    Positions come from the RDF smoothed over 0.3 A (Savitzky-Golay, cubic), so that noise of
+    single bins makes no peak; a peak counts when it stands out by at least 0.1.
+
+    Parameters
+    ----------
+    rdfs
+        Table of `partial_rdfs`.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``pair``, ``peak_r_A``, ``peak_g``, ``minimum_r_A``, ``minimum_g`` and
+        ``coordination_number`` (ions of the second species closer than the minimum); NaN where
+        the range shows no peak or no minimum behind it.
+    """
+    rows = []
+    for pair, rdf in rdfs.groupby("pair", sort=False):
+        r, g = rdf["r_A"].to_numpy(), rdf["g"].to_numpy()
+        smooth = _smoothed(r, g)
+        row = {"pair": pair} | dict.fromkeys(
+            ("peak_r_A", "peak_g", "minimum_r_A", "minimum_g", "coordination_number"), np.nan
+        )
+        peaks, _ = find_peaks(smooth, prominence=PEAK_PROMINENCE)
+        if len(peaks):
+            row["peak_r_A"], row["peak_g"] = _vertex(r, smooth, peaks[0])
+            end = peaks[1] if len(peaks) > 1 else len(r) - 1
+            lowest = peaks[0] + int(np.argmin(smooth[peaks[0] : end + 1]))
+            # At the end of the range g still falls: that is no minimum.
+            if lowest < len(r) - 1:
+                row["minimum_r_A"], row["minimum_g"] = _vertex(r, smooth, lowest)
+                row["coordination_number"] = np.interp(
+                    row["minimum_r_A"], r + (r[1] - r[0]) / 2, rdf["coordination_number"]
+                )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _smoothed(r: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """RDF (bins,) after a cubic Savitzky-Golay filter of 0.3 A, where that spans enough bins."""
+    window = round(SMOOTHING_A / (r[1] - r[0])) // 2 * 2 + 1
+    return savgol_filter(g, window, 3) if 5 <= window <= len(g) else g
+
+
+def _vertex(r: np.ndarray, g: np.ndarray, index: int) -> tuple[float, float]:
+    """Position and height of the parabola through a bin and its two neighbours."""
+    if not 0 < index < len(r) - 1:
+        return float(r[index]), float(g[index])
+    left, middle, right = g[index - 1 : index + 2]
+    curvature = left - 2 * middle + right
+    shift = 0.5 * (left - right) / curvature if curvature else 0.0
+    return float(r[index] + shift * (r[1] - r[0])), float(middle - 0.25 * (left - right) * shift)

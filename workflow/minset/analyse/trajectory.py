@@ -1,0 +1,204 @@
+"""Read the trajectories that LAMMPS writes (``dump custom``) into plain arrays."""
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import MDAnalysis
+import numpy as np
+from MDAnalysis.coordinates.memory import MemoryReader
+
+COLUMNS = ("id", "element", "q", "x", "y", "z", "xu", "yu", "zu")
+HEADER_LINES = 9
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Positions of ``n`` ions in ``T`` frames at a constant interval, in orthogonal cells.
+
+    Attributes
+    ----------
+    species : np.ndarray of str, shape (n,)
+        Chemical symbols.
+    charges : np.ndarray, shape (n,)
+        Charges in units of the elementary charge.
+    positions_A : np.ndarray, shape (T, n, 3)
+        Positions wrapped into the cell, whose lower corner is the origin, in A.
+    unwrapped_A : np.ndarray, shape (T, n, 3)
+        The same positions followed through the periodic boundaries, in A.
+    cell_lengths_A : np.ndarray, shape (T, 3)
+        Edges of the cell in A.
+    steps : np.ndarray of int, shape (T,)
+        MD step of each frame.
+    """
+
+    species: np.ndarray
+    charges: np.ndarray
+    positions_A: np.ndarray
+    unwrapped_A: np.ndarray
+    cell_lengths_A: np.ndarray
+    steps: np.ndarray
+
+
+def read_trajectory(path: str | Path) -> Trajectory:
+    """Read a LAMMPS text dump; a last frame that a killed run left incomplete is dropped.
+
+    MDAnalysis's reader takes three times as long, rounds to single precision and fails on the
+    incomplete frame, so this one is our own.
+
+    Parameters
+    ----------
+    path
+        Text dump with at least the columns ``id element q x y z xu yu zu`` (A, elementary
+        charges), every other column a number; sorted by id, orthogonal cell.
+
+    Raises
+    ------
+    ValueError
+        If the file holds no complete frame, or if columns, number or order of the atoms, charges
+        or interval change within it. The message names the MD step.
+    """
+    path = Path(path)
+    frames = []
+    with path.open("rb") as file:
+        while (header := _read_header(file, path)) is not None:
+            step, n_atoms, bounds, columns = header
+            lines = list(islice(file, n_atoms))
+            if len(lines) < n_atoms or not lines[-1].endswith(b"\n"):
+                break
+            where = f"{path}, MD step {step}"
+            if not frames:
+                expected = (n_atoms, columns)
+                _require_columns(columns, where)
+            if (n_atoms, columns) != expected:
+                raise ValueError(
+                    f"{where}: {n_atoms} atoms with the columns {' '.join(columns)}, but the file "
+                    f"begins with {expected[0]} and {' '.join(expected[1])}; all frames of a "
+                    "trajectory need the same"
+                )
+            identity, coordinates = _frame_values(lines, columns, where)
+            if not frames:
+                reference = identity
+            if identity != reference:
+                raise ValueError(
+                    f"{where}: ids, elements or charges are not those of the first frame; sort "
+                    "the dump with `dump_modify ID sort id`"
+                )
+            frames.append((step, bounds, coordinates))
+    if not frames:
+        raise ValueError(f"{path}: no complete frame; was the run killed before its first dump?")
+    return _assemble(frames, reference, path)
+
+
+def frame_interval(trajectory: Trajectory) -> int:
+    """MD steps between two frames; ValueError if there is one frame only."""
+    if len(trajectory.steps) < 2:
+        raise ValueError("the trajectory has one frame; dynamics need at least two")
+    return int(trajectory.steps[1] - trajectory.steps[0])
+
+
+def to_universe(trajectory: Trajectory, dt_ps: float) -> MDAnalysis.Universe:
+    """Wrapped positions as an MDAnalysis universe in memory (A, ps, single precision).
+
+    Parameters
+    ----------
+    trajectory
+        See `Trajectory`.
+    dt_ps
+        MD time step in ps.
+    """
+    n_frames, n_ions = trajectory.positions_A.shape[:2]
+    universe = MDAnalysis.Universe.empty(n_ions, trajectory=False)
+    universe.add_TopologyAttr("types", trajectory.species.astype(object))
+    universe.add_TopologyAttr("elements", trajectory.species.astype(object))
+    universe.add_TopologyAttr("charges", trajectory.charges)
+    right_angles = np.full((n_frames, 3), 90.0)
+    universe.load_new(
+        trajectory.positions_A.astype(np.float32),
+        format=MemoryReader,
+        order="fac",
+        dimensions=np.hstack([trajectory.cell_lengths_A, right_angles]),
+        dt=dt_ps * (frame_interval(trajectory) if n_frames > 1 else 1),
+    )
+    return universe
+
+
+def ordered_species(trajectory: Trajectory) -> list[str]:
+    """Species from the highest to the lowest charge, then by name: cations come first."""
+    charge_of = dict(zip(trajectory.species.tolist(), trajectory.charges.tolist(), strict=True))
+    return sorted(charge_of, key=lambda symbol: (-charge_of[symbol], symbol))
+
+
+def _read_header(file: BinaryIO, path: Path) -> tuple[int, int, np.ndarray, tuple[str, ...]] | None:
+    """Step, number of atoms, cell bounds (3, 2) in A and columns of the next frame.
+
+    None at the end of the file, also when it cuts the header.
+    """
+    lines = [line.decode() for line in islice(file, HEADER_LINES)]
+    if len(lines) < HEADER_LINES or not lines[-1].endswith("\n"):
+        return None
+    if not (lines[0].startswith("ITEM: TIMESTEP") and lines[8].startswith("ITEM: ATOMS")):
+        raise ValueError(
+            f"{path}: expected `ITEM: TIMESTEP` but found {lines[0].strip()[:60]!r}; either this "
+            "is no LAMMPS text dump, or a run was continued behind an incomplete frame"
+        )
+    bounds = [line.split() for line in lines[5:8]]
+    if any(len(pair) != 2 for pair in bounds):
+        raise ValueError(f"{path}, MD step {int(lines[1])}: triclinic; only orthogonal cells work")
+    return int(lines[1]), int(lines[3]), np.array(bounds, dtype=float), tuple(lines[8].split()[2:])
+
+
+def _require_columns(columns: tuple[str, ...], where: str) -> None:
+    """Raise ValueError if one of the needed columns is missing."""
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        raise ValueError(
+            f"{where}: columns {' '.join(missing)} missing; the dump needs {' '.join(COLUMNS)}"
+        )
+
+
+def _frame_values(
+    lines: list[bytes], columns: tuple[str, ...], where: str
+) -> tuple[list[list[bytes]], np.ndarray]:
+    """Ids, elements and charges as text (3, n), and ``x y z xu yu zu`` (n, 6), of one frame."""
+    words = b"".join(lines).split()
+    width = len(columns)
+    if len(words) != len(lines) * width:
+        raise ValueError(f"{where}: {len(words)} values, expected {len(lines)} x {width}")
+    column = {name: words[columns.index(name) :: width] for name in COLUMNS}
+    try:
+        coordinates = np.array([column[name] for name in COLUMNS[3:]], dtype=float).T
+    except ValueError as error:
+        raise ValueError(f"{where}: a coordinate is not a number ({error})") from error
+    if not np.all(np.isfinite(coordinates)):
+        raise ValueError(f"{where}: a coordinate is not finite; the dynamics broke down")
+    return [column[name] for name in COLUMNS[:3]], coordinates
+
+
+def _assemble(
+    frames: list[tuple[int, np.ndarray, np.ndarray]], identity: list[list[bytes]], path: Path
+) -> Trajectory:
+    """Stack frames of (step, bounds, coordinates), after a check of order and interval."""
+    ids, elements, charges = identity
+    if np.any(np.diff(np.array(ids, dtype=int)) <= 0):
+        raise ValueError(f"{path}: atoms not in the order of their ids; `dump_modify ID sort id`")
+    steps = np.array([step for step, _, _ in frames])
+    intervals = np.diff(steps)
+    odd = (intervals != intervals[:1]) | (intervals <= 0)
+    if np.any(odd):
+        at = int(np.argmax(odd))
+        raise ValueError(
+            f"{path}: MD step {steps[at + 1]} follows {steps[at]}, but the first interval is "
+            f"{intervals[0]} steps; frames must come at one interval, each once"
+        )
+    bounds = np.array([bounds for _, bounds, _ in frames])
+    origin = bounds[:, None, :, 0]
+    return Trajectory(
+        species=np.array([element.decode() for element in elements]),
+        charges=np.array(charges, dtype=float),
+        positions_A=np.stack([values[:, :3] for _, _, values in frames]) - origin,
+        unwrapped_A=np.stack([values[:, 3:] for _, _, values in frames]) - origin,
+        cell_lengths_A=bounds[:, :, 1] - bounds[:, :, 0],
+        steps=steps,
+    )

@@ -1,0 +1,261 @@
+"""Reading and checking of system and study files, before any job runs."""
+
+import re
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from minset.label import LABELERS
+from minset.model import MODELS
+from minset.pool import GENERATORS
+from minset.select import SELECTORS
+from minset.system import (
+    POTENTIALS,
+    composition,
+    density_fit_at,
+    mass_of,
+    pair_names,
+    reference_density_g_cm3,
+)
+from minset.units import volume_A3
+
+REGISTRIES = {
+    "generators": GENERATORS,
+    "labelers": LABELERS,
+    "models": MODELS,
+    "potentials": POTENTIALS,
+    "selectors": SELECTORS,
+}
+_SCHEMAS = Path(__file__).parents[1] / "schemas"
+
+
+class ConfigError(ValueError):
+    """A system or study file that cannot be run, with one line per mistake."""
+
+
+def load_study(name: str, folder: Path = Path("config")) -> tuple[dict, dict[str, dict]]:
+    """Read a study and its systems, with all defaults filled in.
+
+    Parameters
+    ----------
+    name
+        Of ``<folder>/studies/<name>.yaml``.
+    folder
+        Holds ``studies/`` and ``systems/``.
+
+    Returns
+    -------
+    study, systems
+        ``systems`` maps the names in ``study["systems"]`` to the content of their files.
+
+    Raises
+    ------
+    ConfigError
+        With file, key and remedy of every mistake found.
+    """
+    path = Path(folder) / "studies" / f"{name}.yaml"
+    study = _read(path, "study")
+    systems = {}
+    for system in study["systems"]:
+        systems[system] = _read(Path(folder) / "systems" / f"{system}.yaml", "system")
+    mistakes = []
+    for system_name, system in systems.items():
+        system_path = Path(folder) / "systems" / f"{system_name}.yaml"
+        mistakes += [f"{system_path}: {m}" for m in _system_mistakes(system)]
+        if not mistakes:
+            mistakes += [f"{path}: {m}" for m in _study_mistakes(study, system, system_path)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return study, systems
+
+
+def cell_edge_A(system: dict, ions: int, density: float) -> float:
+    """Edge of the cube that holds ``ions`` ions at a density in g/cm^3."""
+    return volume_A3(mass_of(system, composition(system, ions)), density) ** (1 / 3)
+
+
+def simulation_density(system: dict, simulation: dict) -> float:
+    """Density in g/cm^3 at which a simulation starts."""
+    if simulation["density_g_cm3"] != "experiment":
+        return simulation["density_g_cm3"]
+    fit = density_fit_at(system, simulation["temperature_K"])
+    return float(reference_density_g_cm3(fit, simulation["temperature_K"]))
+
+
+def _read(path: Path, kind: str) -> dict:
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
+        raise ConfigError(f"{path} does not exist; there are: {known}")
+    try:
+        content = yaml.load(path.read_text(), Loader=_StrictLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    schema = _schema(kind)
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(content), key=str)
+    if errors:
+        raise ConfigError("\n".join(f"{path}: {_in_words(e)}" for e in errors))
+    _fill_defaults(content, schema, schema)
+    return content
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice instead of keeping the last."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(k, deep=True) for k, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is given twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 reads 1e-6 as text; take it as the number it is meant to be
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def _schema(kind: str) -> dict:
+    schema = yaml.safe_load((_SCHEMAS / f"{kind}.schema.yaml").read_text())
+
+    def with_registries(node):
+        if isinstance(node, dict):
+            node = {k: with_registries(v) for k, v in node.items()}
+            if isinstance(node.get("registry"), str):
+                node["enum"] = sorted(REGISTRIES[node.pop("registry")])
+        elif isinstance(node, list):
+            node = [with_registries(v) for v in node]
+        return node
+
+    return with_registries(schema)
+
+
+def _fill_defaults(content, schema: dict, root: dict) -> None:
+    """Put the schema's defaults where the file says nothing."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]] | schema
+    if not isinstance(content, dict):
+        return
+    for key, inner in schema.get("properties", {}).items():
+        if "default" in inner and key not in content:
+            default = inner["default"]
+            content[key] = default.copy() if isinstance(default, dict | list) else default
+        if key in content:
+            _fill_defaults(content[key], inner, root)
+    others = schema.get("additionalProperties")
+    if isinstance(others, dict):
+        for key in content:
+            if key not in schema.get("properties", {}):
+                _fill_defaults(content[key], others, root)
+
+
+def _in_words(error: jsonschema.ValidationError) -> str:
+    """One line: key, what is wrong, what would be right."""
+    where = ".".join(str(p) for p in error.absolute_path)
+    prefix = f"{where}: " if where else ""
+    if error.validator == "additionalProperties":
+        allowed = sorted(error.schema.get("properties", {}))
+        extra = sorted(set(error.instance) - set(allowed))
+        return f"{prefix}unknown key {', '.join(extra)}; known are {', '.join(allowed)}"
+    if error.validator == "required":
+        missing = [k for k in error.validator_value if k not in error.instance]
+        return f"{prefix}missing key {', '.join(missing)}"
+    if error.validator == "enum":
+        choices = ", ".join(map(str, error.validator_value))
+        return f"{prefix}{error.instance!r} is not known; choose from {choices}"
+    return f"{prefix}{error.message}"
+
+
+def _system_mistakes(system: dict) -> list[str]:
+    """Mistakes within one system file that a schema cannot see."""
+    mistakes = []
+    pairs = system["potential"]["pairs"]
+    named = {frozenset(name.split("-")) for name in pairs}
+    for name in pair_names(system):
+        if frozenset(name.split("-")) not in named:
+            mistakes.append(f"potential.pairs: parameters of {name} are missing")
+    for name in pairs:
+        if unknown := set(name.split("-")) - set(system["species"]):
+            mistakes.append(f"potential.pairs.{name}: {', '.join(unknown)} is not in species")
+    charge = sum(s["charge"] * s["count"] for s in system["species"].values())
+    if abs(charge) > 1e-9:
+        mistakes.append(f"species: one formula unit has a charge of {charge:+g} e, it must be 0")
+    return mistakes
+
+
+def _study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
+    """Mistakes of a study in view of one of its systems."""
+    mistakes = []
+    for key, ions in [("pool.ions", study["pool"]["ions"])] + [
+        (f"simulations.{n}.ions", s["ions"]) for n, s in study["simulations"].items()
+    ]:
+        try:
+            composition(system, ions)
+        except ValueError as error:
+            mistakes.append(f"{key}: {error}")
+    pool = study["pool"]
+    if pool["duration_ps"] * 1000 / pool["timestep_fs"] < pool["frames"]:
+        mistakes.append(
+            f"pool.frames: {pool['frames']} frames in {pool['duration_ps']:g} ps are closer than one "
+            f"time step; lengthen pool.duration_ps"
+        )
+    free = pool["frames"] - study["test"]["frames"] - study["validation"]["frames"]
+    for size in study["sizes"]:
+        if size > free:
+            mistakes.append(
+                f"sizes: {size} frames cannot be selected from {free} (pool.frames less test and "
+                f"validation); raise pool.frames"
+            )
+    for name, options in study["selectors"].items():
+        kind = options.get("selector", name)
+        if kind not in SELECTORS:
+            mistakes.append(
+                f"selectors.{name}: no selector of that name; choose from "
+                f"{', '.join(sorted(SELECTORS))}, or name one with `selector:`"
+            )
+    if study["labels"]["labeler"] == "cp2k":
+        kinds = system.get("cp2k", {}).get("kinds", {})
+        for species in system["species"]:
+            if species not in kinds:
+                mistakes.append(f"labels.labeler: cp2k needs cp2k.kinds.{species} in {system_path}")
+    for name, simulation in study["simulations"].items():
+        mistakes += [
+            f"simulations.{name}.{m}" for m in _simulation_mistakes(study, system, simulation)
+        ]
+    return mistakes
+
+
+def _simulation_mistakes(study: dict, system: dict, simulation: dict) -> list[str]:
+    mistakes = []
+    temperature = simulation["temperature_K"]
+    if simulation["density_g_cm3"] == "experiment" and density_fit_at(system, temperature) is None:
+        ranges = ", ".join(
+            f"{f['name']} {f['min_K']:g}-{f['max_K']:g} K" for f in system["reference"]["density"]
+        )
+        mistakes.append(
+            f"temperature_K: {temperature:g} K is outside every density fit of {system['name']} "
+            f"({ranges}); change it or give density_g_cm3 as a number"
+        )
+    elif simulation["ensemble"] == "nvt" and simulation["ions"] > 1:
+        edge = cell_edge_A(system, simulation["ions"], simulation_density(system, simulation))
+        if study["rdf"]["range_A"] > edge / 2:
+            mistakes.append(
+                f"ions: {simulation['ions']} ions make a cell of {edge:.2f} A, and rdf.range_A of "
+                f"{study['rdf']['range_A']:g} A is more than half of it; use more ions or a range of "
+                f"at most {edge / 2:.2f} A"
+            )
+    if simulation["discard_ps"] >= simulation["duration_ps"]:
+        mistakes.append(
+            f"discard_ps: {simulation['discard_ps']:g} ps leaves nothing of "
+            f"{simulation['duration_ps']:g} ps"
+        )
+    for key, known in (("sizes", study["sizes"]), ("selectors", study["selectors"])):
+        for value in simulation.get(key, []):
+            if value not in known:
+                mistakes.append(f"{key}: {value} is not among the study's {key}")
+    return mistakes

@@ -1,0 +1,96 @@
+"""Datasets: labelled frames as extended XYZ with ``energy``, ``forces`` and ``stress`` in ASE's units."""
+
+from pathlib import Path
+
+import ase.io
+import pandas as pd
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from minset.files import written_aside
+from minset.label.store import read_label
+
+
+def labels_table(tables: list[pd.DataFrame], failed_share: float) -> pd.DataFrame:
+    """All rows of a study's label batches, by frame.
+
+    Raises
+    ------
+    ValueError
+        If a larger share than ``failed_share`` failed; with the reasons.
+    """
+    rows = pd.concat(tables).sort_values("frame", ignore_index=True)
+    failed = rows[rows["status"] == "failed"]
+    if len(failed) > failed_share * len(rows):
+        reasons = "\n".join(f"  frame {r.frame}: {r.reason}" for r in failed.head(5).itertuples())
+        raise ValueError(
+            f"{len(failed)} of {len(rows)} frames have no label, the study allows "
+            f"{failed_share:.0%} (labels.failed_share). The first of them:\n{reasons}"
+        )
+    return rows
+
+
+def labelled(frames: list[int], labels: pd.DataFrame, store: Path, origin: str) -> list[Atoms]:
+    """Frames with their labels from the store, in the order asked for, without those that failed.
+
+    Parameters
+    ----------
+    frames
+        Pool indices.
+    labels
+        From ``labels_table``.
+    store
+        Label store.
+    origin
+        Name of the pool, kept with each frame.
+
+    Raises
+    ------
+    ValueError
+        If a label that the table knows is gone from the store, if labels of different settings
+        meet, or if nothing is left.
+    """
+    by_frame = labels.set_index("frame")
+    atoms, settings = [], None
+    for frame in frames:
+        row = by_frame.loc[frame]
+        if row["status"] != "labelled":
+            print(f"frame {frame} is left out: {row['reason']}")
+            continue
+        label = read_label(Path(store), row["key"])
+        if label is None:
+            raise ValueError(
+                f"the label of frame {frame} ({row['key']}) is no longer in {store}; "
+                "run `snakemake --forcerun label` to compute it again"
+            )
+        settings = settings or label.provenance["settings"]
+        if label.provenance["settings"] != settings:
+            raise ValueError(f"frame {frame} was labelled with other settings than those before it")
+        image = label.atoms.copy()
+        image.info = {
+            "pool": origin,
+            "frame": frame,
+            "label_key": label.key,
+            "labeler": label.provenance["labeler"],
+        }
+        image.calc = SinglePointCalculator(
+            image,
+            energy=label.energy_eV,
+            forces=label.forces_eV_A,
+            stress=label.stress_eV_A3,
+        )
+        atoms.append(image)
+    if not atoms:
+        raise ValueError(f"none of the {len(frames)} frames has a label; see the labels table")
+    return atoms
+
+
+def write_dataset(path: Path, atoms: list[Atoms]) -> None:
+    """Write extended XYZ in one step."""
+    with written_aside(path) as aside:
+        ase.io.write(aside, atoms, format="extxyz")
+
+
+def read_dataset(path: Path) -> list[Atoms]:
+    """Read extended XYZ; energies, forces and stresses are on each frame's calculator."""
+    return ase.io.read(path, index=":", format="extxyz")

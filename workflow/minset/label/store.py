@@ -1,0 +1,253 @@
+"""Content-addressed store of labels, and of the failures worth remembering.
+
+    <store>/<first 2 hex digits>/<key>.json   one label
+    <store>/failures/<key>.json               why a frame has no label
+    <store>/failures/<key>/run-N/             output kept of the N-th failed run
+    <store>/locks/<key>                       empty; held while a frame is computed
+
+The key of a label is a hash of species, positions, cell and the labeler's settings, so that the
+same calculation is never done twice, whichever selection, study or run asks for it.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+_FORMAT = "minset-label-1"
+
+
+class LabelFailed(Exception):
+    """A frame for which a labeler has no label.
+
+    Attributes
+    ----------
+    reason : what went wrong, in a sentence.
+    permanent : True where the same calculation would fail again (SCF not converged, net force,
+        NaN, missing forces), False for what may pass (killed, crashed, time limit).
+    output : file or folder of the labeler's output, None where there is none.
+    """
+
+    def __init__(self, reason: str, permanent: bool, output: Path | None = None):
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.output = output
+
+
+@dataclass(frozen=True, eq=False)
+class RawLabel:
+    """What a labeler returns: energy (eV), forces (n, 3) (eV/A), stress (3, 3) (eV/A^3).
+
+    The stress has ASE's sign: positive is tension. `info` holds plain values about the
+    calculation, such as `scf_steps`, `attempts` and `version`.
+    """
+
+    energy_eV: float
+    forces_eV_A: np.ndarray
+    stress_eV_A3: np.ndarray
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """A checked label of one frame, as it lies in the store.
+
+    `provenance` holds labeler, settings (those in the key), seconds, scf_steps, attempts, version
+    and net_force_eV_A, the norm of the vector sum of all forces.
+    """
+
+    key: str
+    atoms: Atoms
+    energy_eV: float
+    forces_eV_A: np.ndarray
+    stress_eV_A3: np.ndarray
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a frame has no label: `settings` are all that the labeler was given, `attempts` counts
+    runs of the study, `output` is relative to the store."""
+
+    reason: str
+    permanent: bool
+    attempts: int
+    output: str | None
+    labeler: str
+    settings: dict[str, Any]
+    net_force_eV_A: float | None = None
+
+
+def canonical_json(data: Any) -> str:
+    """JSON in which equal data give equal text: sorted keys, 400 and 400.0 the same number.
+
+    Raises ValueError on NaN and infinity, TypeError on what JSON cannot hold.
+    """
+    return json.dumps(_plain(data), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(value) for value in data]
+    if isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    return data
+
+
+def label_key(atoms: Atoms, labeler: str, settings: Mapping[str, Any]) -> str:
+    """Key of the label of a frame: 32 hex digits of a SHA-256.
+
+    Parameters
+    ----------
+    atoms : frame; species, positions (A), cell (A) and periodicity count, to the last bit.
+    labeler : name of the labeler.
+    settings : the settings that change the label (`physics_settings` of the labeler).
+
+    Raises
+    ------
+    ValueError : a position or cell vector is not a finite number.
+    """
+    arrays = (
+        np.asarray(atoms.numbers, dtype="<i8"),
+        # adding 0.0 turns -0.0 into 0.0
+        np.asarray(atoms.positions, dtype="<f8") + 0.0,
+        np.asarray(atoms.cell[:], dtype="<f8") + 0.0,
+        np.asarray(atoms.pbc, dtype="u1"),
+    )
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("a frame to be labelled has positions or a cell that are not finite")
+    digest = hashlib.sha256()
+    digest.update(canonical_json({"labeler": labeler, "settings": settings}).encode())
+    for array in arrays:
+        digest.update(f"|{array.shape}|".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def label_path(store: Path, key: str) -> Path:
+    """Place of the label of a key."""
+    return Path(store) / key[:2] / f"{key}.json"
+
+
+def failure_path(store: Path, key: str) -> Path:
+    """Place of the record of a frame that failed; delete it to have the frame tried again."""
+    return Path(store) / "failures" / f"{key}.json"
+
+
+def read_label(store: Path, key: str) -> Label | None:
+    """Label of a key, or None where the store has none.
+
+    A file that is truncated, altered or that belongs to another key is moved aside to
+    `<key>.json.corrupt-N` with a warning and counts as absent.
+    """
+    return _read(label_path(store, key), lambda document: _label(document, key))
+
+
+def read_failure(store: Path, key: str) -> Failure | None:
+    """Remembered failure of a key, or None; an unreadable record is moved aside as a label is."""
+    return _read(failure_path(store, key), lambda document: Failure(**document))
+
+
+def write_label(store: Path, label: Label) -> None:
+    """Store a label under its key, whole or not at all; the floats round-trip exactly."""
+    content = {
+        "key": label.key,
+        "numbers": label.atoms.numbers.tolist(),
+        "positions_A": label.atoms.positions.tolist(),
+        "cell_A": label.atoms.cell[:].tolist(),
+        "pbc": label.atoms.pbc.tolist(),
+        "energy_eV": float(label.energy_eV),
+        "forces_eV_A": np.asarray(label.forces_eV_A, dtype=float).tolist(),
+        "stress_eV_A3": np.asarray(label.stress_eV_A3, dtype=float).tolist(),
+        "provenance": label.provenance,
+    }
+    document = {"format": _FORMAT, "sha256": _content_hash(content), "label": content}
+    _write_atomically(label_path(store, label.key), document)
+
+
+def write_failure(store: Path, key: str, failure: Failure) -> None:
+    """Remember why the frame of a key has no label."""
+    _write_atomically(failure_path(store, key), asdict(failure))
+
+
+def _content_hash(content: dict) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _label(document: dict, key: str) -> Label:
+    if document["format"] != _FORMAT:
+        raise ValueError(f"format {document['format']!r} instead of {_FORMAT!r}")
+    content = document["label"]
+    if document["sha256"] != _content_hash(content):
+        raise ValueError("the content does not match its checksum")
+    atoms = Atoms(
+        numbers=content["numbers"],
+        positions=np.reshape(content["positions_A"], (-1, 3)),
+        cell=content["cell_A"],
+        pbc=content["pbc"],
+    )
+    provenance = content["provenance"]
+    if label_key(atoms, provenance["labeler"], provenance["settings"]) != key:
+        raise ValueError("the content belongs to another key")
+    return Label(
+        key=key,
+        atoms=atoms,
+        energy_eV=content["energy_eV"],
+        forces_eV_A=np.reshape(content["forces_eV_A"], (-1, 3)),
+        stress_eV_A3=np.array(content["stress_eV_A3"]),
+        provenance=provenance,
+    )
+
+
+def _read(path: Path, build):
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return build(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        aside = _set_aside(path)
+        warnings.warn(
+            f"{path} is damaged ({error}); moved to {aside.name} and treated as absent",
+            stacklevel=3,
+        )
+        return None
+
+
+def _set_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    path.rename(aside)
+    return aside
+
+
+def _write_atomically(path: Path, document: dict) -> None:
+    """Write JSON beside its place, to the disk, then rename: a reader sees all of it or nothing."""
+    text = json.dumps(document, indent=1, allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes the file private; others of the group read the store too
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

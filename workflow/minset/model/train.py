@@ -1,0 +1,222 @@
+"""Training of SchNet on energies, forces and, if wanted, stresses; exactly resumable.
+
+A plain torch loop over frames that are all in memory, with their neighbour lists made once. The
+trainer of schnetpack costs the same per step but keeps a database and a pickled checkpoint.
+"""
+
+import contextlib
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from ase import Atoms
+from matscipy.neighbours import neighbour_list
+
+from minset.files import write_csv, write_torch
+from minset.model.architecture import build_model, hyper_of, predict, save_model
+
+CHECKPOINT, HISTORY = "checkpoint.pt", "history.csv"
+
+
+def train_schnet(
+    train: list[Atoms],
+    validation: list[Atoms],
+    settings: dict,
+    training: dict,
+    seed: int,
+    folder: Path,
+    threads: int,
+    provenance: dict,
+) -> dict:
+    """Train one model, or go on with the training that a kill interrupted.
+
+    The loss is the sum of mean squared errors of energy per atom, force components and stress
+    components, each times its weight. The best epoch on the validation set is kept.
+
+    Parameters
+    ----------
+    train, validation
+        Frames with energy, forces and (if its weight is not zero) stress.
+    settings
+        ``size`` and what it overrides, see ``minset.model.architecture.hyper_of``.
+    training
+        ``batch_size``, ``learning_rate`` (Adam), ``max_epochs``, ``patience`` (epochs without
+        improvement after which training stops; the learning rate is halved at a third of it),
+        ``energy_weight``, ``force_weight``, ``stress_weight``.
+    seed
+        Of the initial weights and the order of the frames.
+    folder
+        Gets ``model.pt``, ``model.json``, ``history.csv``; holds ``checkpoint.pt`` on the way.
+    provenance
+        Written into ``model.json`` as it is.
+
+    Returns
+    -------
+    dict
+        ``epochs``, ``best_epoch``, ``stopped`` (why).
+    """
+    torch.set_num_threads(threads)
+    folder = Path(folder)
+    hyper = hyper_of(settings)
+    offsets = energy_offsets(train)
+    batches = _Batches(train, offsets, hyper["cutoff_A"], training["stress_weight"] > 0)
+    checks = _Batches(validation, offsets, hyper["cutoff_A"], training["stress_weight"] > 0)
+    torch.manual_seed(seed)
+    model = build_model(hyper)
+    optimizer = torch.optim.Adam(model.parameters(), lr=training["learning_rate"])
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=max(1, training["patience"] // 3)
+    )
+    state = {"epoch": 0, "best": float("inf"), "best_epoch": 0, "history": [], "weights": None}
+    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+    _restore(folder / CHECKPOINT, state, parts)
+    saved = reported = time.monotonic()
+    stopped = ""
+    while not (stopped := _finished(state, training)):
+        began = time.monotonic()
+        model.train()
+        order = np.random.default_rng([seed, state["epoch"]]).permutation(len(train))
+        losses = []
+        for begin in range(0, len(order), training["batch_size"]):
+            chosen = order[begin : begin + training["batch_size"]]
+            optimizer.zero_grad()
+            loss = _loss(model, batches.of(chosen), training)[0]
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+            optimizer.step()
+            losses.append(float(loss.detach()) * len(chosen))
+        model.eval()
+        value, errors = _loss(model, checks.of(np.arange(len(validation))), training)
+        value = float(value.detach())
+        rate = optimizer.param_groups[0]["lr"]
+        scheduler.step(value)
+        state["epoch"] += 1
+        if value < state["best"]:
+            weights = {k: v.clone() for k, v in model.state_dict().items()}
+            state |= {"best": value, "best_epoch": state["epoch"], "weights": weights}
+        seconds = time.monotonic() - began
+        row = [state["epoch"], sum(losses) / len(order), value, *errors, rate, seconds]
+        state["history"].append(row)
+        if time.monotonic() - saved > 15:
+            _checkpoint(folder / CHECKPOINT, state, parts)
+            saved = time.monotonic()
+        if time.monotonic() - reported > 5 or state["epoch"] in (1, training["max_epochs"]):
+            reported = time.monotonic()
+            print(
+                f"epoch {row[0]}: training loss {row[1]:.3e}, validation {value:.3e}, energy RMSE "
+                f"{errors[0]:.2f} meV/atom, force RMSE {errors[1]:.4f} eV/A, {seconds:.2f} s",
+                flush=True,
+            )
+    model.load_state_dict(state["weights"])
+    summary = {"epochs": state["epoch"], "best_epoch": state["best_epoch"], "stopped": stopped}
+    columns = [
+        "epoch",
+        "train_loss",
+        "validation_loss",
+        "validation_energy_rmse_meV_atom",
+        "validation_force_rmse_eV_A",
+        "learning_rate",
+        "seconds",
+    ]
+    write_csv(folder / HISTORY, pd.DataFrame(state["history"], columns=columns))
+    description = {
+        "hyper": hyper,
+        "training": training | {"seed": seed} | summary,
+        "energy_offsets_eV": {str(z): e for z, e in offsets.items()},
+        "units": {"energy": "eV", "length": "A"},
+        "provenance": provenance,
+    }
+    save_model(folder, model, description)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    print(f"stopped: {stopped}; best epoch {state['best_epoch']}", flush=True)
+    return summary
+
+
+def energy_offsets(frames: list[Atoms]) -> dict[int, float]:
+    """Energy per atom of each species, least squares over frames (eV, by atomic number).
+
+    With one composition only the sum is determined; the smallest offsets are taken.
+    """
+    species = sorted({int(z) for f in frames for z in f.numbers})
+    counts = np.array([[np.sum(f.numbers == z) for z in species] for f in frames], dtype=float)
+    energies = np.array([f.get_potential_energy() for f in frames])
+    solution = np.linalg.lstsq(counts, energies, rcond=None)[0]
+    return dict(zip(species, solution.tolist(), strict=True))
+
+
+class _Batches:
+    """Frames as tensors with their neighbour lists, joined into batches on demand."""
+
+    def __init__(self, frames: list[Atoms], offsets: dict, cutoff: float, with_stress: bool):
+        self.parts = [_tensors(f, offsets, cutoff, with_stress) for f in frames]
+
+    def of(self, indices: np.ndarray) -> dict:
+        """One batch: inputs of ``predict`` and targets ``energy``, ``forces``, ``stress``."""
+        parts = [self.parts[k] for k in indices]
+        sizes = torch.tensor([len(p["_atomic_numbers"]) for p in parts])
+        starts = torch.cumsum(sizes, 0) - sizes
+        batch = {
+            key: torch.cat([p[key] for p in parts])
+            for key in ("_atomic_numbers", "_Rij", "energy", "forces", "stress", "volume")
+        }
+        for key in ("_idx_i", "_idx_j"):
+            batch[key] = torch.cat([p[key] + s for p, s in zip(parts, starts, strict=True)])
+        batch["_idx_m"] = torch.repeat_interleave(torch.arange(len(parts)), sizes)
+        batch["_n_atoms"] = sizes
+        return batch
+
+
+def _tensors(frame: Atoms, offsets: dict, cutoff: float, with_stress: bool) -> dict:
+    i, j, vectors = neighbour_list("ijD", frame, cutoff)
+    energy = frame.get_potential_energy() - sum(offsets[int(z)] for z in frame.numbers)
+    stress = frame.get_stress(voigt=False) if with_stress else np.zeros((3, 3))
+    return {
+        "_atomic_numbers": torch.as_tensor(frame.numbers, dtype=torch.long),
+        "_idx_i": torch.as_tensor(i, dtype=torch.long),
+        "_idx_j": torch.as_tensor(j, dtype=torch.long),
+        "_Rij": torch.as_tensor(vectors, dtype=torch.float32),
+        "energy": torch.tensor([energy], dtype=torch.float32),
+        "forces": torch.as_tensor(frame.get_forces(), dtype=torch.float32),
+        "stress": torch.as_tensor(stress[None], dtype=torch.float32),
+        "volume": torch.tensor([frame.cell.volume], dtype=torch.float32),
+    }
+
+
+def _loss(model, batch: dict, training: dict) -> tuple[torch.Tensor, tuple[float, float]]:
+    """Weighted loss, and energy RMSE in meV/atom and force RMSE in eV/A."""
+    result = predict(model, batch, create_graph=model.training)
+    energy = ((result["energy"] - batch["energy"]) / batch["_n_atoms"]).square().mean()
+    force = (result["forces"] - batch["forces"]).square().mean()
+    loss = training["energy_weight"] * energy + training["force_weight"] * force
+    if training["stress_weight"] > 0:
+        stress = result["virial"] / batch["volume"][:, None, None] - batch["stress"]
+        loss = loss + training["stress_weight"] * stress.square().mean()
+    return loss, (1000 * float(energy.detach()) ** 0.5, float(force.detach()) ** 0.5)
+
+
+def _finished(state: dict, training: dict) -> str:
+    if state["epoch"] >= training["max_epochs"]:
+        return f"{training['max_epochs']} epochs done"
+    if state["epoch"] - state["best_epoch"] >= training["patience"]:
+        return f"no better validation loss in {training['patience']} epochs"
+    return ""
+
+
+def _checkpoint(path: Path, state: dict, parts: dict) -> None:
+    write_torch(path, state | {name: part.state_dict() for name, part in parts.items()})
+
+
+def _restore(path: Path, state: dict, parts: dict) -> None:
+    """Take up a checkpoint if there is one; a damaged one is reported and left out."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            saved = torch.load(path, weights_only=True)
+        except (RuntimeError, EOFError) as error:
+            print(f"{path.name} is damaged ({error}); training starts again", flush=True)
+            return
+        for name, part in parts.items():
+            part.load_state_dict(saved.pop(name))
+        state |= saved
+        print(f"continuing after epoch {state['epoch']}", flush=True)

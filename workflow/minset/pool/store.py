@@ -1,0 +1,78 @@
+"""Pools on disk: one H5MD file, any frame of it readable without the others.
+
+H5MD through znh5md: a documented HDF5 layout that other programs read, exact float64, random access.
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import znh5md
+from ase import Atoms
+
+from minset.files import written_aside
+from minset.units import density_g_cm3
+
+
+def write_pool(path: Path, frames: list[Atoms]) -> None:
+    """Write all frames of a pool in one step."""
+    with written_aside(path) as aside:
+        pool = znh5md.IO(aside, variable_shape=False, compression="gzip", chunk_size=[16, 128])
+        pool.extend(frames)
+
+
+def read_frames(path: Path, indices=None) -> list[Atoms]:
+    """Frames of a pool by index, in the order asked for; all if ``indices`` is None.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or an index is beyond the pool.
+    """
+    try:
+        pool = znh5md.IO(path)
+        size = len(pool)
+        wanted = range(size) if indices is None else [int(i) for i in indices]
+        if beyond := [i for i in wanted if not 0 <= i < size]:
+            raise ValueError(f"{path} has {size} frames, asked for number {beyond[0]}")
+        return [pool[i] for i in wanted]
+    except (OSError, KeyError) as error:
+        raise ValueError(
+            f"the pool {path} cannot be read ({error}); remove it and run the pool again"
+        ) from error
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Whole-pool arrays, for what needs no Atoms.
+
+    Returns
+    -------
+    dict
+        ``positions_A`` (T, n, 3), ``cells_A`` (T, 3, 3), ``numbers`` (n,), ``energy_eV`` (T,),
+        ``forces_eV_A`` (T, n, 3), ``atomic_energies_eV`` (T, n).
+    """
+    with h5py.File(path) as file:
+        atoms, observables = file["particles/atoms"], file["observables/atoms"]
+        return {
+            "positions_A": atoms["position/value"][:],
+            "cells_A": atoms["box/edges/value"][:],
+            "numbers": atoms["species/value"][0],
+            "energy_eV": observables["potential_energy/value"][:],
+            "forces_eV_A": atoms["force/value"][:],
+            "atomic_energies_eV": atoms["energies/value"][:],
+        }
+
+
+def summary(frames: list[Atoms]) -> pd.DataFrame:
+    """One row per frame: index, time, temperature, pressure, density, energy per atom."""
+    return pd.DataFrame(
+        {
+            "frame": range(len(frames)),
+            "time_ps": [f.info["time_ps"] for f in frames],
+            "temperature_K": [f.info["temperature_K"] for f in frames],
+            "pressure_bar": [f.info["pressure_bar"] for f in frames],
+            "density_g_cm3": [density_g_cm3(f.get_masses().sum(), f.cell.volume) for f in frames],
+            "potential_energy_eV_atom": [f.get_potential_energy() / len(f) for f in frames],
+        }
+    )

@@ -1,0 +1,11 @@
+"""Selectors: which frames are worth labelling.
+
+A selector is ``select(candidates, n, seed, options) -> DataFrame`` with columns ``pick``, ``frame``
+and ``score``, in the order of the picks; a new one is one module with such a function and one line
+here. Names are resolved with ``pkgutil.resolve_name`` so that knowing them does not import torch.
+"""
+
+SELECTORS = {
+    "random": "minset.select.random:select_random",
+    "rnd": "minset.select.rnd:select_rnd",
+}

@@ -1,0 +1,142 @@
+"""Force engines of LAMMPS runs: what makes the forces, and what it can say about them.
+
+An engine is a function ``attach(lmp, symbols, system)`` that gives a LAMMPS instance its forces and
+returns a function ``alarm()`` that says what broke since the run began: an ``Alarm``, or None.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase.data import atomic_numbers
+
+from minset.lammps_session import classical_commands
+from minset.model.architecture import load_model
+from minset.model.evaluator import Evaluation, schnetpack_evaluator
+from minset.system import closest_physical_A, species_of
+
+# Dynamics beyond these count as broken; a study can change them.
+LIMITS = {
+    "force_eV_A": 30.0,
+    "temperature_percent": 30.0,
+    "energy_eV_atom": 0.25,
+    "window_ps": 1.0,
+}
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """The first step at which the dynamics were unphysical, and what was wrong."""
+
+    step: int
+    reason: str
+
+
+Attach = Callable[[object, list[str], dict], Callable[[], Alarm | None]]
+
+
+def engine_of(name: str, model_files: list[str], settings: dict, threads: int) -> Attach:
+    """Engine of a simulation: a model if there are model files, else a classical potential.
+
+    Parameters
+    ----------
+    name
+        Of a classical potential (``minset.system.POTENTIALS``), or of a model, for messages.
+    model_files
+        Paths of ``model.pt`` and ``model.json``, or nothing.
+    settings
+        Of the simulation; ``limits`` is used.
+    threads
+        For the force calls of a model.
+    """
+    if not model_files:
+        return classical_engine(name)
+    return model_engine(Path(model_files[0]).parent, LIMITS | settings["limits"], threads)
+
+
+def classical_engine(potential: str = "bmhtf") -> Attach:
+    """The classical potential of the system, computed by LAMMPS itself."""
+
+    def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
+        for command in classical_commands(system, potential):
+            lmp.command(command)
+        return lambda: None
+
+    return attach
+
+
+def model_engine(folder: Path, limits: dict, threads: int = 1) -> Attach:
+    """A trained model behind LAMMPS's ``fix external``: forces, energy and virial each step.
+
+    Parameters
+    ----------
+    folder
+        With ``model.pt`` and ``model.json``.
+    limits
+        ``force_eV_A``: a larger force on any atom raises the alarm.
+    """
+
+    def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
+        numbers = np.array([atomic_numbers[s] for s in symbols])
+        torch.set_num_threads(threads)
+        model, description = load_model(folder)
+        evaluate = schnetpack_evaluator(model, description, numbers)
+        complaint: list[Alarm] = []
+        # `pair_style none` would leave LAMMPS without a communication cutoff.
+        lmp.command("pair_style zero 6.0 nocoeff")
+        lmp.command("pair_coeff * *")
+        lmp.command("fix model all external pf/callback 1 1")
+        lmp.command("fix_modify model energy yes virial yes")
+        find = _alarm_check(symbols, system, limits)
+
+        def callback(lmp, step, n_local, tags, x, f):
+            if complaint:
+                f[:] = 0.0  # the run ends at the end of this chunk
+                return
+            order = np.argsort(tags)
+            result = evaluate(x[order], _cell(lmp))
+            found = find(result)
+            if found:
+                complaint.append(Alarm(int(step), found))
+                f[:] = 0.0
+                return
+            f[order] = result.forces_eV_A
+            lmp.fix_external_set_energy_global("model", result.energy_eV)
+            w = -result.virial_eV
+            lmp.fix_external_set_virial_global(
+                "model", [w[0, 0], w[1, 1], w[2, 2], w[0, 1], w[0, 2], w[1, 2]]
+            )
+
+        lmp.set_fix_external_callback("model", callback, lmp)
+        return lambda: complaint[0] if complaint else None
+
+    return attach
+
+
+def _cell(lmp) -> np.ndarray:
+    low, high = lmp.extract_box()[:2]
+    return np.diag(np.subtract(high, low))
+
+
+def _alarm_check(symbols: list[str], system: dict, limits: dict) -> Callable[[Evaluation], str]:
+    species = species_of(system)
+    index = np.array([species.index(s) for s in symbols])
+    closest = np.zeros((len(species), len(species)))
+    for name, distance in closest_physical_A(system).items():
+        a, b = (species.index(s) for s in name.split("-"))
+        closest[a, b] = closest[b, a] = distance
+
+    def find(result: Evaluation) -> str:
+        largest = np.abs(result.forces_eV_A).max()
+        if not largest <= limits["force_eV_A"]:  # also true for NaN
+            return f"force of {largest:.1f} eV/A, above {limits['force_eV_A']} eV/A"
+        i, j, distance = result.pairs
+        too_close = distance < closest[index[i], index[j]]
+        if too_close.any():
+            p = np.flatnonzero(too_close)[np.argmin(distance[too_close])]
+            return f"{symbols[i[p]]} and {symbols[j[p]]} {distance[p]:.2f} A apart"
+        return ""
+
+    return find

@@ -1,0 +1,299 @@
+"""Molecular dynamics in LAMMPS with any force engine: resumable, watched, its speed in the log.
+
+A run's folder holds ``trajectory.lammpstrj`` (wrapped and unwrapped coordinates), ``thermo.csv``,
+``verdict.json`` once it has ended, and two alternating LAMMPS restart files while it goes on.
+"""
+
+import contextlib
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import ase.units
+import numpy as np
+import pandas as pd
+from ase import Atoms
+from ase.io.extxyz import write_extxyz
+
+from minset.files import write_csv, write_json, written_aside
+from minset.lammps_session import gather, load_atoms, open_lammps
+from minset.simulate.engines import LIMITS, Alarm, Attach
+from minset.system import species_of
+
+TRAJECTORY, THERMO = "trajectory.lammpstrj", "thermo.csv"
+VERDICT, FINAL = "verdict.json", "final.extxyz"
+THERMO_COLUMNS = {
+    "time_ps": "time",
+    "temperature_K": "temp",
+    "pressure_bar": "press",
+    "density_g_cm3": "density",
+    "volume_A3": "vol",
+    "potential_energy_eV": "pe",
+    "total_energy_eV": "etotal",
+    "conserved_energy_eV": "econserve",
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What one MD run does.
+
+    ``temperature_K`` holds the start and the end of a linear ramp (twice the same value for none).
+    Nose-Hoover chains of length 3 keep temperature and pressure.
+    """
+
+    ensemble: str  # nve, nvt, npt
+    temperature_K: tuple[float, float]
+    duration_ps: float
+    timestep_fs: float
+    sample_ps: float  # between trajectory frames
+    thermo_ps: float  # between rows of thermo.csv
+    seed: int
+    pressure_bar: float = 0.0
+    thermostat_ps: float = 0.1
+    barostat_ps: float = 1.0
+    checkpoint_ps: float = 5.0
+    # limits of physical dynamics, see `judge`
+    limits: dict = field(default_factory=dict)
+    # per-atom columns of the dump beyond coordinates, LAMMPS names
+    extra_columns: tuple[str, ...] = ()
+
+    def steps(self, duration_ps: float) -> int:
+        """Number of MD steps in a time, at least one."""
+        return max(1, round(duration_ps * 1000 / self.timestep_fs))
+
+
+def protocol_of(settings: dict) -> Protocol:
+    """Protocol of a simulation from its settings in the study file."""
+    temperature = settings["temperature_K"]
+    return Protocol(
+        ensemble=settings["ensemble"],
+        temperature_K=(temperature, temperature),
+        duration_ps=settings["duration_ps"],
+        timestep_fs=settings["timestep_fs"],
+        sample_ps=settings["sample_ps"],
+        thermo_ps=min(settings["sample_ps"], 0.02),
+        seed=settings["seed"],
+        pressure_bar=settings["pressure_bar"],
+        limits=settings["limits"],
+    )
+
+
+def run_md(
+    start: Atoms, system: dict, attach: Attach, protocol: Protocol, folder: Path, threads: int = 1
+) -> dict:
+    """Run, or continue, one MD run to its end or to the point where its dynamics break.
+
+    Parameters
+    ----------
+    start
+        Initial configuration; its velocities are used if it has any, else drawn at the initial
+        temperature from ``protocol.seed``.
+    system
+        Content of the system file.
+    attach
+        Force engine, see ``minset.simulate.engines``.
+    protocol
+        What to run.
+    folder
+        Where the run's files are; a folder with restart files is continued.
+    threads
+        Threads of the force engine, recorded only.
+
+    Returns
+    -------
+    dict
+        The verdict, as in ``verdict.json``: ``stable``, ``reason``, ``reached_ps``, ``ns_per_day``.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / VERDICT).exists():
+        return json.loads((folder / VERDICT).read_text())
+    lmp, step = _open_newest(folder, start, system, protocol)
+    if step:
+        print(f"continuing at {step * protocol.timestep_fs / 1000:.2f} ps", flush=True)
+    _forget_beyond(folder, step, protocol.timestep_fs)
+    alarm = attach(lmp, list(start.symbols), system)
+    _prepare(lmp, system, protocol, folder, fresh=step == 0)
+    total, chunk = protocol.steps(protocol.duration_ps), protocol.steps(protocol.checkpoint_ps)
+    limits = LIMITS | protocol.limits
+    broken, began, first = None, time.monotonic(), step
+    while step < total and broken is None:
+        goal = min(total, step - step % chunk + chunk)
+        try:
+            # `upto` and the fixed start and stop keep a temperature ramp one ramp over all chunks
+            lmp.command(f"run {goal} upto start 0 stop {total} post no")
+        except Exception as error:  # LAMMPS raises plain Exception: lost atoms, NaN coordinates
+            broken = Alarm(goal, f"LAMMPS stopped: {str(error).strip()}")
+        step = goal
+        broken = alarm() or broken or _judged(folder, step, protocol, len(start), limits)
+        _report_speed(step, total, first, began, protocol)
+    if broken:
+        # what follows the alarm was run without forces
+        _forget_beyond(folder, max(broken.step, 1), protocol.timestep_fs)
+    reason = (
+        f"at {broken.step * protocol.timestep_fs / 1000:.2f} ps: {broken.reason}" if broken else ""
+    )
+    reached = read_thermo(folder)["time_ps"].max()
+    hours = (time.monotonic() - began) / 3600
+    verdict = {
+        "stable": broken is None,
+        "reason": reason,
+        "reached_ps": float(reached),
+        "ns_per_day": (step - first) * protocol.timestep_fs * 1e-6 / hours * 24,
+        "threads": threads,
+        "protocol": asdict(protocol) | {"limits": limits},
+    }
+    if broken is None:
+        with written_aside(folder / FINAL) as aside:
+            write_extxyz(aside, _current_atoms(lmp, start))
+    lmp.close()
+    write_csv(folder / THERMO, read_thermo(folder))
+    write_json(folder / VERDICT, verdict)
+    for restart in folder.glob("restart.*"):
+        restart.unlink()
+    print(f"broke {reason}" if broken else f"stable over {reached:g} ps", flush=True)
+    return verdict
+
+
+def judge(thermo: pd.DataFrame, protocol: Protocol, n_atoms: int, limits: dict) -> str | None:
+    """Why the dynamics of a run are not physical, or None while they are.
+
+    The mean over the last ``window_ps`` is compared with the target temperature and, at constant
+    temperature, the potential energy per atom with the first window's.
+    """
+    if not np.isfinite(thermo.to_numpy()).all():
+        return "energies, pressure or temperature are not finite"
+    rows = max(1, round(limits["window_ps"] / protocol.thermo_ps))
+    if len(thermo) < 2 * rows:
+        return None
+    last, first = thermo.iloc[-rows:], thermo.iloc[:rows]
+    low, high = protocol.temperature_K
+    target = low + (high - low) * last["time_ps"].mean() / protocol.duration_ps
+    temperature = last["temperature_K"].mean()
+    # kinetic temperature of few atoms fluctuates by sqrt(2/3N); five standard deviations are allowed
+    allowed = max(limits["temperature_percent"] / 100, 5 * np.sqrt(2 / (3 * n_atoms * rows)))
+    if abs(temperature / target - 1) > allowed and protocol.ensemble != "nve":
+        return f"temperature of {temperature:.0f} K, target {target:.0f} K"
+    drift = (last["potential_energy_eV"].mean() - first["potential_energy_eV"].mean()) / n_atoms
+    if low == high and abs(drift) > limits["energy_eV_atom"]:
+        return f"potential energy drifted by {drift:+.2f} eV/atom since the first picosecond"
+    return None
+
+
+def _judged(
+    folder: Path, step: int, protocol: Protocol, n_atoms: int, limits: dict
+) -> Alarm | None:
+    reason = judge(read_thermo(folder), protocol, n_atoms, limits)
+    return Alarm(step, reason) if reason else None
+
+
+def _open_newest(folder: Path, start: Atoms, system: dict, protocol: Protocol):
+    """LAMMPS at the newest restart file that can be read, or at the start."""
+    restarts = sorted(folder.glob("restart.*"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for restart in restarts:
+        lmp = open_lammps(folder / "log.lammps")
+        try:
+            lmp.command(f"read_restart {restart}")
+            return lmp, int(lmp.extract_global("ntimestep"))
+        except Exception as error:  # LAMMPS raises plain Exception
+            print(f"{restart.name} cannot be read ({str(error).strip()}); trying an older one")
+            with contextlib.suppress(Exception):
+                lmp.close()
+    lmp = open_lammps(folder / "log.lammps")
+    has_velocities = bool(np.any(start.get_velocities()))
+    load_atoms(lmp, start, system, velocities=has_velocities)
+    if not has_velocities:
+        temperature = protocol.temperature_K[0]
+        lmp.command(f"velocity all create {temperature} {protocol.seed} mom yes dist gaussian")
+    return lmp, 0
+
+
+def _prepare(lmp, system: dict, protocol: Protocol, folder: Path, fresh: bool) -> None:
+    """Neighbour settings, thermostat and output of a run."""
+    low, high = protocol.temperature_K
+    lmp.command("neighbor 2.0 bin")
+    lmp.command("neigh_modify delay 0 every 1 check yes")
+    lmp.command(f"timestep {protocol.timestep_fs / 1000}")
+    bath = f"temp {low} {high} {protocol.thermostat_ps}"
+    if protocol.ensemble == "npt":
+        pressure = protocol.pressure_bar
+        bath += f" iso {pressure} {pressure} {protocol.barostat_ps}"
+    lmp.command(
+        f"fix integrate all {protocol.ensemble} {bath if protocol.ensemble != 'nve' else ''}"
+    )
+    keywords = [k if k != "time" else "step" for k in THERMO_COLUMNS.values()]
+    lmp.command("thermo_style custom " + " ".join(keywords))
+    every = protocol.steps(protocol.thermo_ps)
+    lmp.command(f"thermo {every}")
+    # LAMMPS's own `time` starts again at a restart; the step does not
+    time_ps = f"step*{protocol.timestep_fs / 1000:.17g}"
+    values = [time_ps if k == "time" else k for k in THERMO_COLUMNS.values()]
+    row = ",".join(f"$({v}:%.12g)" for v in values)
+    header = f'title "{",".join(THERMO_COLUMNS)}"' if fresh else 'title ""'
+    target = f"{'file' if fresh else 'append'} {folder / THERMO}"
+    lmp.command(f'fix thermo all print {every} "{row}" {target} screen no {header}')
+    if "c_atomic_energy" in protocol.extra_columns:
+        lmp.command("compute atomic_energy all pe/atom")
+    columns = " ".join(("id element q x y z xu yu zu", *protocol.extra_columns))
+    every = protocol.steps(protocol.sample_ps)
+    lmp.command(f"dump trajectory all custom {every} {folder / TRAJECTORY} {columns}")
+    elements = " ".join(species_of(system))
+    lmp.command(
+        f"dump_modify trajectory sort id element {elements} format float %.15g "
+        f"append {'no' if fresh else 'yes'} flush yes"
+    )
+    every = protocol.steps(protocol.checkpoint_ps)
+    lmp.command(f"restart {every} {folder / 'restart.a'} {folder / 'restart.b'}")
+
+
+def _current_atoms(lmp, start: Atoms) -> Atoms:
+    """Positions, velocities and cell of LAMMPS as Atoms in the order of ``start``."""
+    low, high = lmp.extract_box()[:2]
+    atoms = Atoms(
+        start.symbols,
+        positions=gather(lmp, "x", 3) - low,
+        cell=np.subtract(high, low),
+        pbc=True,
+    )
+    atoms.set_velocities(gather(lmp, "v", 3) / (1000 * ase.units.fs))
+    atoms.wrap()
+    return atoms
+
+
+def _forget_beyond(folder: Path, step: int, timestep_fs: float) -> None:
+    """Cut what a killed run wrote after its last restart file; LAMMPS writes that step again."""
+    trajectory, thermo = folder / TRAJECTORY, folder / THERMO
+    if step == 0:
+        trajectory.unlink(missing_ok=True)
+        thermo.unlink(missing_ok=True)
+        return
+    with open(trajectory, "rb+") as file:
+        keep = 0
+        while line := file.readline():
+            if line.startswith(b"ITEM: TIMESTEP"):
+                number = file.readline()
+                if not number.endswith(b"\n") or int(number) >= step:
+                    break
+            keep = file.tell()
+        file.truncate(keep)
+    rows = read_thermo(folder)
+    write_csv(thermo, rows[rows["time_ps"] < (step - 0.5) * timestep_fs / 1000])
+
+
+def read_thermo(folder: Path) -> pd.DataFrame:
+    """Rows of thermo.csv, each time once: LAMMPS repeats a row where two chunks meet."""
+    rows = pd.read_csv(folder / THERMO, on_bad_lines="skip")
+    return rows.dropna(subset="conserved_energy_eV").drop_duplicates("time_ps", keep="last")
+
+
+def _report_speed(step: int, total: int, first: int, began: float, protocol: Protocol) -> None:
+    seconds = max(time.monotonic() - began, 1e-9)
+    rate = (step - first) / seconds
+    print(
+        f"{step * protocol.timestep_fs / 1000:9.2f} of {protocol.duration_ps:g} ps   "
+        f"{rate * protocol.timestep_fs * 1e-6 * 86400:8.2f} ns/day   "
+        f"{(total - step) / rate:6.0f} s left",
+        flush=True,
+    )

@@ -1,0 +1,105 @@
+"""Liquid starting configurations from nothing but a composition, a density and a temperature."""
+
+import tempfile
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.geometry import get_distances
+
+from minset.lammps_session import classical_commands, gather, load_atoms, open_lammps
+from minset.simulate.engines import classical_engine
+from minset.simulate.run import FINAL, Protocol, run_md
+from minset.system import composition, mass_of, pair_parameters
+from minset.units import volume_A3
+
+
+def melt(
+    system: dict,
+    ions: int,
+    density_g_cm3: float,
+    temperature_K: float,
+    duration_ps: float,
+    seed: int,
+    potential: str = "bmhtf",
+) -> Atoms:
+    """A melt of the classical potential, equilibrated at constant volume.
+
+    Ions are inserted at random into a cube, relaxed, and run at the temperature; no crystal is ever
+    made, so none has to melt.
+
+    Returns
+    -------
+    Atoms
+        With velocities.
+    """
+    rng = np.random.default_rng(seed)
+    atoms = _relaxed(random_insertion(system, ions, density_g_cm3, rng), system, potential)
+    protocol = Protocol(
+        ensemble="nvt",
+        temperature_K=(temperature_K, temperature_K),
+        duration_ps=duration_ps,
+        timestep_fs=1.0,
+        sample_ps=duration_ps,
+        thermo_ps=min(0.1, duration_ps),
+        seed=int(rng.integers(1, 2**31)),
+        # relaxing ions gain far more energy than any limit of a running melt would allow
+        limits={"energy_eV_atom": 10.0, "temperature_percent": 1000.0},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        verdict = run_md(atoms, system, classical_engine(potential), protocol, Path(folder))
+        if not verdict["stable"]:
+            raise RuntimeError(
+                f"the classical potential did not hold a melt of {system['name']} at "
+                f"{temperature_K:g} K and {density_g_cm3:g} g/cm^3: {verdict['reason']}; "
+                "lower the temperature or check the potential's parameters"
+            )
+        return ase.io.read(Path(folder) / FINAL)
+
+
+def random_insertion(
+    system: dict, ions: int, density_g_cm3: float, rng: np.random.Generator
+) -> Atoms:
+    """Ions one after the other at random places, no two closer than 0.8 sigma of their pair.
+
+    Raises
+    ------
+    ValueError
+        If the density leaves no room.
+    """
+    symbols = composition(system, ions)
+    rng.shuffle(symbols)
+    edge = volume_A3(mass_of(system, symbols), density_g_cm3) ** (1 / 3)
+    cell = np.eye(3) * edge
+    placed = np.empty((0, 3))
+    for k, symbol in enumerate(symbols):
+        allowed = np.array(
+            [0.8 * pair_parameters(system, symbol, other)["sigma_A"] for other in symbols[:k]]
+        )
+        for _ in range(20_000):
+            trial = rng.uniform(0, edge, size=(1, 3))
+            distances = get_distances(trial, placed, cell=cell, pbc=True)[1] if k else np.empty(0)
+            if (distances.ravel() >= allowed).all():
+                placed = np.vstack([placed, trial])
+                break
+        else:
+            raise ValueError(
+                f"no room for {ions} ions of {system['name']} at {density_g_cm3:g} g/cm^3; "
+                "give a lower density"
+            )
+    order = np.argsort([list(system["species"]).index(s) for s in symbols], kind="stable")
+    return Atoms([symbols[i] for i in order], positions=placed[order], cell=cell, pbc=True)
+
+
+def _relaxed(atoms: Atoms, system: dict, potential: str) -> Atoms:
+    """Take the worst overlaps out of a random configuration with the classical potential."""
+    lmp = open_lammps()
+    load_atoms(lmp, atoms, system)
+    for command in classical_commands(system, potential):
+        lmp.command(command)
+    lmp.command("minimize 1e-4 1e-2 200 2000")
+    relaxed = atoms.copy()
+    relaxed.positions = gather(lmp, "x", 3)
+    lmp.close()
+    return relaxed

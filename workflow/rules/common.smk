@@ -1,0 +1,162 @@
+# Reads the study, and knows where everything is. The only rule file with Python functions.
+import sys
+from pathlib import Path
+
+# scripts find the library through the workflow's sys.path, in every kind of environment
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+
+from minset.config import ConfigError, load_study, simulation_density
+from minset.system import pair_names
+from snakemake.exceptions import WorkflowError
+
+STUDY = str(config["study"])
+try:
+    study, systems = load_study(STUDY, Path(workflow.basedir) / "config")
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+POOL = f"results/{{system}}/pool/{STUDY}"
+SELECTION = f"results/{{system}}/selection/{STUDY}"
+LABEL = f"results/{{system}}/label/{STUDY}"
+LABEL_STORE = "results/{system}/label/store"
+DATASET = f"results/{{system}}/dataset/{STUDY}"
+MODEL = f"results/{{system}}/model/{STUDY}"
+SIMULATION = f"results/{{system}}/simulation/{STUDY}"
+OBSERVABLE = f"results/{{system}}/observable/{STUDY}"
+FIGURE = f"results/{{system}}/figure/{STUDY}"
+TABLE = f"results/{{system}}/table/{STUDY}"
+LOG = f"logs/{STUDY}/{{system}}"
+BENCHMARK = f"benchmarks/{STUDY}/{{system}}"
+
+
+wildcard_constraints:
+    system="[a-z0-9_]+",
+    selector="[A-Za-z0-9_]+",
+    model="[A-Za-z0-9_]+",
+    simulation="[A-Za-z0-9_]+",
+    size=r"\d+",
+    seed=r"\d+",
+    batch=r"\d+",
+
+
+def selections(system):
+    """Selection files of a system: all selectors and seeds."""
+    path = f"{SELECTION}/{{selector}}-s{{seed}}.csv"
+    return expand(path, system=system, selector=study["selectors"], seed=study["seeds"])
+
+
+def label_batches(system):
+    """Tables of the label batches of a system."""
+    batches = study["labels"]["batches"]
+    return expand(f"{LABEL}/batch-{{batch}}.csv", system=system, batch=range(batches))
+
+
+def all_label_batches():
+    return [path for system in systems for path in label_batches(system)]
+
+
+def datasets():
+    """Names of the datasets: selector, size, seed."""
+    name = "{selector}-n{size}-s{seed}"
+    return expand(name, selector=study["selectors"], size=study["sizes"], seed=study["seeds"])
+
+
+def model_runs():
+    """Names of the trained models: a dataset and a model."""
+    return [f"{dataset}-{model}" for dataset in datasets() for model in study["models"]]
+
+
+def simulated(simulation):
+    """Engines that run a simulation: the references, and the models it asks for."""
+    settings = study["simulations"][simulation]
+    runs = []
+    for run in model_runs():
+        selector, size = run.split("-")[0], int(run.split("-")[1][1:])
+        wanted = size in settings.get("sizes", [size])
+        if wanted and selector in settings.get("selectors", [selector]):
+            runs.append(run)
+    return study["reference"] + runs
+
+
+def simulation_runs(ensembles=("nve", "nvt", "npt")):
+    """Pairs `<simulation>/<engine>` of all simulations in some ensembles."""
+    return [
+        f"{name}/{engine}"
+        for name, settings in study["simulations"].items()
+        if settings["ensemble"] in ensembles
+        for engine in simulated(name)
+    ]
+
+
+def labeler_settings(system):
+    """Settings of the study's labeler for a system."""
+    settings, content = study["labels"]["settings"], systems[system]
+    if study["labels"]["labeler"] == "cp2k":
+        return content["cp2k"] | settings
+    parameters = {key: content[key] for key in ("species", "potential")}
+    return {"potential": "bmhtf", "system": parameters} | settings
+
+
+def model_settings(model):
+    """Settings of a model without its training."""
+    return {k: v for k, v in study["models"][model].items() if k != "training"}
+
+
+def simulation_settings(wildcards):
+    """Settings of a simulation with its density in numbers."""
+    settings = dict(study["simulations"][wildcards.simulation])
+    settings["density_g_cm3"] = simulation_density(systems[wildcards.system], settings)
+    return settings
+
+
+def model_of(wildcards):
+    """Model files that a simulation needs; none for a classical reference."""
+    if wildcards.engine in study["reference"]:
+        return []
+    return expand(
+        f"{MODEL}/{{engine}}/{{file}}",
+        system=wildcards.system,
+        engine=wildcards.engine,
+        file=["model.pt", "model.json"],
+    )
+
+
+def has_transport():
+    """Whether any simulation has a trajectory at constant volume to analyse."""
+    return bool(simulation_runs(["nvt", "nve"]))
+
+
+def mdsuite_python():
+    """Python that has MDSuite: the conda environment's, or the one the config names."""
+    from snakemake.settings.enums import DeploymentMethod
+
+    methods = workflow.deployment_settings.deployment_method
+    return "python" if DeploymentMethod.CONDA in methods else config["mdsuite_python"]
+
+
+def study_figures():
+    """Names of the figures of one system."""
+    names = ["pool", "novelty", "loss", "parity", "errors"]
+    if has_transport():
+        names += ["rdf", "msd", "transport"]
+    if simulation_runs(["npt"]):
+        names += ["density"]
+    if study["simulations"]:
+        names += ["stability"]
+    return names
+
+
+def all_figures():
+    path = f"{FIGURE}/{{name}}.{{format}}"
+    return expand(path, system=systems, name=study_figures(), format=["pdf", "png"])
+
+
+def all_tables():
+    names = ["selection", "labels", "errors"]
+    if study["simulations"]:
+        names += ["stability"]
+    if has_transport():
+        names += ["rdf_peaks", "transport"]
+    if simulation_runs(["npt"]):
+        names += ["density"]
+    return expand(f"{TABLE}/{{name}}.csv", system=systems, name=names)

@@ -1,0 +1,30 @@
+# Model: train a potential on a dataset.
+
+
+# dataset -> trained model (state dict and JSON) and its loss curve
+rule train:
+    input:
+        train=f"{DATASET}/{{selector}}-n{{size}}-s{{seed}}/train.extxyz",
+        validation=f"{DATASET}/validation.extxyz",
+    output:
+        weights=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/model.pt",
+        description=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/model.json",
+        history=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/history.csv",
+    params:
+        settings=lambda w: model_settings(w.model),
+        training=lambda w: study["models"][w.model]["training"],
+        seed=lambda w: int(w.seed),
+    log:
+        f"{LOG}/train/{{selector}}-n{{size}}-s{{seed}}-{{model}}.log",
+    benchmark:
+        f"{BENCHMARK}/train/{{selector}}-n{{size}}-s{{seed}}-{{model}}.tsv"
+    conda:
+        "../../envs/minset.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    message:
+        "Train {wildcards.model} on {wildcards.size} frames by {wildcards.selector}, seed {wildcards.seed}"
+    script:
+        "../../scripts/train.py"
