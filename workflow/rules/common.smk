@@ -121,29 +121,107 @@ def model_of(wildcards):
     )
 
 
-def has_transport():
-    """Whether any simulation has a trajectory at constant volume to analyse."""
-    return bool(simulation_runs(["nvt", "nve"]))
+def run_row(run):
+    """What identifies a trained model, as columns."""
+    selector, size, seed, model = run.split("-")
+    return {"selector": selector, "size": int(size[1:]), "seed": int(seed[1:]), "model": model}
+
+
+def simulation_row(run):
+    """What identifies a simulation, as columns."""
+    name, engine = run.split("/")
+    temperature = study["simulations"][name]["temperature_K"]
+    return {"simulation": name, "engine": engine, "temperature_K": temperature}
+
+
+def observable_files(quantity):
+    """Files of one quantity below OBSERVABLE without `.csv`, and what identifies each."""
+    if quantity == "density":
+        sources = {"density": "minset"}
+    elif quantity == "rdf_peaks":
+        sources = {"rdf_peaks": "MDAnalysis"}
+    else:
+        sources = {quantity: "kinisi", f"mdsuite_{quantity}": "MDSuite"}
+    runs = simulation_runs(["npt"] if quantity == "density" else CONSTANT_VOLUME)
+    return [
+        (f"{run}/{file}", simulation_row(run) | {"source": source})
+        for run in runs
+        for file, source in sources.items()
+    ]
+
+
+CONSTANT_VOLUME = ("nvt", "nve")
 
 
 def mdsuite_python():
     """Python that has MDSuite: the conda environment's, or the one the config names."""
-    from snakemake.settings.enums import DeploymentMethod
+    from snakemake.settings.types import DeploymentMethod
 
     methods = workflow.deployment_settings.deployment_method
     return "python" if DeploymentMethod.CONDA in methods else config["mdsuite_python"]
 
 
+def study_tables():
+    """Names of the tables of one system."""
+    names = ["selection", "labels", "errors"]
+    if study["simulations"]:
+        names += ["stability"]
+    if simulation_runs(CONSTANT_VOLUME):
+        names += ["rdf_peaks", "diffusion", "conductivity"]
+    if simulation_runs(["npt"]):
+        names += ["density"]
+    return names
+
+
 def study_figures():
     """Names of the figures of one system."""
     names = ["pool", "novelty", "loss", "parity", "errors"]
-    if has_transport():
+    if study["simulations"]:
+        names += ["stability"]
+    if simulation_runs(CONSTANT_VOLUME):
         names += ["rdf", "msd", "transport"]
     if simulation_runs(["npt"]):
         names += ["density"]
-    if study["simulations"]:
-        names += ["stability"]
     return names
+
+
+def figure_files(name):
+    """Inputs of a figure by name: single files, or one per run (see `figure_rows`)."""
+    if name == "pool":
+        single = {"pool": f"{POOL}/pool.csv", "split": f"{SELECTION}/split.csv"}
+        return single | {"selection": f"{TABLE}/selection.csv"}, []
+    if name == "novelty":
+        return {"selection": f"{TABLE}/selection.csv"}, []
+    if name == "loss":
+        return {}, [(f"{MODEL}/{run}/history.csv", run_row(run)) for run in model_runs()]
+    if name == "parity":
+        files = [f"{OBSERVABLE}/errors/{run}/forces.csv" for run in model_runs()]
+        return {}, list(zip(files, map(run_row, model_runs()), strict=True))
+    if name == "errors":
+        return {"errors": f"{TABLE}/errors.csv"}, []
+    if name in ("stability", "density"):
+        return {name: f"{TABLE}/{name}.csv"}, []
+    if name == "transport":
+        return {q: f"{TABLE}/{q}.csv" for q in ("diffusion", "conductivity")}, []
+    runs = simulation_runs(CONSTANT_VOLUME)
+    if name == "msd":
+        return {}, [(f"{OBSERVABLE}/{run}/msd.csv", simulation_row(run)) for run in runs]
+    return {}, [
+        (f"{OBSERVABLE}/{run}/{file}.csv", simulation_row(run) | {"source": source})
+        for run in runs
+        for file, source in (("rdf", "MDAnalysis"), ("mdsuite_rdf", "MDSuite"))
+    ]
+
+
+def figure_inputs(wildcards):
+    single, many = figure_files(wildcards.name)
+    inputs = {k: expand(v, system=wildcards.system)[0] for k, v in single.items()}
+    return inputs | {"tables": expand([f for f, _ in many], system=wildcards.system)}
+
+
+def figure_rows(wildcards):
+    """What identifies each of the `tables` of a figure."""
+    return [row for _, row in figure_files(wildcards.name)[1]]
 
 
 def all_figures():
@@ -152,11 +230,5 @@ def all_figures():
 
 
 def all_tables():
-    names = ["selection", "labels", "errors"]
-    if study["simulations"]:
-        names += ["stability"]
-    if has_transport():
-        names += ["rdf_peaks", "transport"]
-    if simulation_runs(["npt"]):
-        names += ["density"]
-    return expand(f"{TABLE}/{{name}}.csv", system=systems, name=names)
+    return expand(f"{TABLE}/{{name}}.csv", system=systems, name=study_tables())
+

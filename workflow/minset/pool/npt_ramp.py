@@ -78,8 +78,8 @@ def require_liquid(
 ) -> None:
     """Stop unless a trajectory is a liquid: not boiling, and ions leave their cages throughout.
 
-    In every quarter of it, in a liquid, the mean squared displacement over a quarter exceeds the square of half the
-    contact distance of unlike ions; in a crystal or a glass ions only rattle.
+    In a liquid, the mean squared displacement over every quarter of it exceeds the square of half
+    the contact distance of unlike ions; in a crystal or a glass ions only rattle.
 
     Raises
     ------

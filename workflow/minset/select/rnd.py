@@ -5,6 +5,8 @@ most is picked, g is trained towards f on all picks so far, and so on: what g ha
 is no longer new.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import torch
@@ -89,7 +91,7 @@ def _network(sizes: list[int], seed: int) -> torch.nn.Sequential:
     with torch.random.fork_rng():
         torch.manual_seed(int(seed))
         layers = []
-        for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        for inputs, outputs in pairwise(sizes):
             layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
         return torch.nn.Sequential(*layers[:-1])
 

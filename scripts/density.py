@@ -1,0 +1,27 @@
+"""Mean density of a run at constant pressure."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from minset.analyse.density import thermo_averages
+from minset.files import write_csv
+
+
+def main(thermo, verdict, density, settings: dict, threads: int = 1) -> None:
+    """Write one row, or only the header for a run that broke."""
+    if not json.loads(Path(verdict).read_text())["stable"]:
+        write_csv(density, pd.DataFrame(columns=["note"]))
+        return
+    discarded = settings["discard_ps"] / settings["duration_ps"]
+    averages = thermo_averages(pd.read_csv(thermo), discarded)
+    # the simulation's own temperature is a column of the collected table
+    names = {c: f"measured_{c}" for c in averages if c.startswith("temperature")}
+    write_csv(density, averages.rename(columns=names))
+
+
+if "snakemake" in globals():
+    from minset.adapter import run
+
+    run(main, snakemake)  # noqa: F821

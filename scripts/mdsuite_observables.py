@@ -1,0 +1,362 @@
+"""Partial RDFs, self-diffusion and ionic conductivity of a trajectory with MDSuite 0.2.0.
+
+Runs in MDSuite's own environment (envs/mdsuite.lock) and imports nothing of minset. Its tables
+have the columns of minset.analyse, and ``source`` = mdsuite. MDSuite computes the pair histograms
+and the mean squared displacements; `_mend_mdsuite` says what of it had to be replaced.
+"""
+
+import argparse
+import contextlib
+import io
+import itertools
+import logging
+import os
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+# Before the imports: no GPU, no start-up messages, one font cache that goes away with the run.
+os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+CACHE = tempfile.TemporaryDirectory(prefix="mdsuite-cache-")
+os.environ |= {"MPLCONFIGDIR": CACHE.name, "KERAS_HOME": CACHE.name}
+
+import mdsuite
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from mdsuite.calculators import (
+    einstein_diffusion_coefficients,
+    einstein_helfand_ionic_conductivity,
+    radial_distribution_function,
+)
+from mdsuite.file_io.lammps_trajectory_files import LAMMPSTrajectoryFile
+from mdsuite.memory_management import memory_manager
+from scipy.stats import t as student_t
+
+COLUMNS = ("id", "element", "q", "x", "y", "z", "xu", "yu", "zu")
+HEADER_LINES = 9
+# Share of the trajectory up to which displacements are fitted, as in minset.analyse.transport.
+LONGEST_LAG = 0.1
+LAGS = 40
+ORIGINS = 400
+RDF_FRAMES_PER_BLOCK = 125
+PAIRS_PER_BATCH = 5_000_000
+
+
+def main(
+    trajectory: str | Path,
+    out_rdf: str | Path,
+    out_diffusion: str | Path,
+    out_conductivity: str | Path,
+    time_step_ps: float,
+    temperature_K: float,
+    rdf_range_A: float,
+    rdf_bins: int,
+    start_ps: float = 2.0,
+    blocks: int = 4,
+    max_frames: int = 2000,
+    threads: int = 1,
+) -> None:
+    """Write the three tables of one trajectory.
+
+    Parameters
+    ----------
+    trajectory
+        LAMMPS text dump with the columns ``id element q x y z xu yu zu``, sorted by id, constant
+        orthogonal cell. An incomplete last frame is dropped.
+    out_rdf, out_diffusion, out_conductivity
+        CSV files to write.
+    time_step_ps
+        MD time step in ps.
+    temperature_K
+        Temperature in K, for the conductivity.
+    rdf_range_A, rdf_bins
+        Largest distance in A, at most half the shortest edge, and number of bins.
+    start_ps
+        Lag in ps from which the motion is diffusive.
+    blocks
+        Consecutive parts whose spread gives the standard errors.
+    max_frames
+        Longer trajectories are thinned evenly to at most about this many frames.
+    threads
+        Of TensorFlow.
+
+    Raises
+    ------
+    ValueError
+        If the dump, the RDF range or the length of the trajectory does not suit.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    logging.getLogger("mdsuite").setLevel(logging.ERROR)
+    tf.autograph.set_verbosity(0)
+    tf.get_logger().setLevel("ERROR")
+    _mend_mdsuite()
+
+    dump = _scan(Path(trajectory))
+    if not 0 < rdf_range_A <= dump.edges_A.min() / 2:
+        raise ValueError(
+            f"RDF range {rdf_range_A} A is not between 0 and half the shortest cell edge, "
+            f"{dump.edges_A.min() / 2:.4f} A"
+        )
+    stride = max(1, len(dump.offsets) // max_frames)
+    offsets = dump.offsets[::stride]
+    lags = _lags(len(offsets), stride * dump.interval * time_step_ps, start_ps)
+    parts = np.array_split(np.arange(len(offsets)), blocks)
+    with tempfile.TemporaryDirectory(prefix="mdsuite-") as scratch, _quiet():
+        project = mdsuite.Project(name="project", storage_path=scratch)
+        experiments = []
+        for name, chosen in [("whole", offsets)] + [
+            (f"block{i}", offsets[part[0] : part[-1] + 1]) for i, part in enumerate(parts)
+        ]:
+            copy = _copy_frames(dump, chosen, Path(scratch) / f"{name}.lammpstrj")
+            experiment = project.add_experiment(
+                name=name, timestep=time_step_ps, temperature=temperature_K, units="metal"
+            )
+            reader = LAMMPSTrajectoryFile(copy, trajectory_is_sorted_by_ids=True)
+            # Its default asks PubChem over the network for the masses.
+            experiment.add_data(reader, update_with_pubchempy=False)
+            for symbol, charge in dump.charges.items():
+                experiment.set_charge(symbol, float(charge))
+            experiments.append(experiment)
+        whole, *block_experiments = experiments
+        rdf = _rdf_table(whole, dump, parts, rdf_range_A, rdf_bins)
+        transport = [_transport(whole, lags)] + [_transport(e, lags) for e in block_experiments]
+    table = pd.DataFrame(transport)
+    diffusion = pd.DataFrame(
+        [
+            {"species": symbol} | _estimate(table[symbol], "diffusion", "1e-9_m2_s")
+            for symbol in dump.charges
+        ]
+    )
+    conductivity = pd.DataFrame([_estimate(table["System"], "conductivity", "S_cm")])
+    for path, result in (
+        (out_rdf, rdf),
+        (out_diffusion, diffusion),
+        (out_conductivity, conductivity),
+    ):
+        _write(result.assign(source="mdsuite"), Path(path))
+
+
+def _mend_mdsuite() -> None:
+    """Replace what is broken in MDSuite 0.2.0; every patch of it stands here."""
+    # It sizes its batches by the free memory of the machine, and averages a last batch that is
+    # not full with the wrong weight. Our frames are few enough for one batch.
+    memory_manager.get_machine_properties = lambda: {"memory": 2.0**40, "cpu": 1, "gpu": {}}
+    # It fits from the lag where a spline's second derivative is least; noise decides which, and
+    # near the last lag it raises an IndexError. Our lags begin where the motion is diffusive.
+    for module in (einstein_diffusion_coefficients, einstein_helfand_ionic_conductivity):
+        module.fit_einstein_curve = _fit_line
+    # Its histogram calls tf.concat on scalars, which TensorFlow 2.12 refuses, and leaves out the
+    # first ion of each species.
+    calculator = radial_distribution_function.RadialDistributionFunction
+    calculator.compute_species_values = _pair_histograms
+
+
+def _fit_line(
+    x_data: np.ndarray, y_data: np.ndarray, fit_max_index: int
+) -> tuple[np.ndarray, np.ndarray, list, list]:
+    """Least-squares line through all lags, with the signature of MDSuite's fit_einstein_curve."""
+    line, covariance = np.polyfit(x_data, y_data, 1, cov=True)
+    return line, covariance, [], []
+
+
+def _pair_histograms(self, indices: tf.Tensor, start_batch: tf.Tensor, d_ij: tf.Tensor) -> dict:
+    """Histogram of distances per pair of species; arguments as in the method it replaces."""
+    counts = self.particles_list
+    begins = np.cumsum([0, *counts]).astype(np.int32)
+    histograms = {}
+    for a, b in itertools.combinations_with_replacement(self.index_list, 2):
+        start = tf.stack([begins[a] - tf.cast(start_batch, tf.int32), begins[b]])
+        histograms[self._get_species_names((a, b))] = self.bin_minibatch(
+            # The binning takes indices strictly above its start.
+            start - 1,
+            start + tf.constant([counts[a], counts[b]], dtype=tf.int32),
+            tf.transpose(indices),
+            d_ij,
+            tf.cast(self.bin_range, dtype=self.dtype),
+            tf.cast(self.args.number_of_bins, dtype=tf.int32),
+            tf.cast(self.args.cutoff, dtype=self.dtype),
+        )
+    return histograms
+
+
+def _scan(path: Path) -> SimpleNamespace:
+    """Offsets of the complete frames, interval, cell edges and charges of a dump.
+
+    Charges are a dictionary by species, cations first, as in the tables of minset.analyse.
+    """
+    offsets, steps, cells = [], [], set()
+    with path.open("rb") as file:
+        while True:
+            offset = file.tell()
+            header = list(itertools.islice(file, HEADER_LINES))
+            if len(header) < HEADER_LINES:
+                break
+            n_atoms = int(header[3])
+            rows = list(itertools.islice(file, n_atoms))
+            if len(rows) < n_atoms or not rows[-1].endswith(b"\n"):
+                break
+            if not offsets:
+                columns, first_rows = header[8].decode().split()[2:], rows
+            offsets.append(offset)
+            steps.append(int(header[1]))
+            cells.add(b"".join(header[5:8]))
+    if len(offsets) < 2:
+        raise ValueError(f"{path}: {len(offsets)} complete frames; needs a trajectory")
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        raise ValueError(f"{path}: columns {' '.join(missing)} missing")
+    if len(cells) > 1 or len(set(np.diff(steps))) > 1:
+        raise ValueError(
+            f"{path}: the cell or the interval between frames changes; MDSuite takes those of the "
+            "first frames for all, so simulate at constant cell (NVT)"
+        )
+    words = [row.decode().split() for row in first_rows]
+    charge = {row[columns.index("element")]: float(row[columns.index("q")]) for row in words}
+    symbols = [row[columns.index("element")] for row in words]
+    bounds = np.array([line.split() for line in cells.pop().decode().splitlines()], dtype=float)
+    return SimpleNamespace(
+        path=path,
+        offsets=offsets,
+        interval=steps[1] - steps[0],
+        n_ions=len(words),
+        edges_A=bounds[:, 1] - bounds[:, 0],
+        charges={s: charge[s] for s in sorted(charge, key=lambda s: (-charge[s], s))},
+        numbers={s: symbols.count(s) for s in charge},
+    )
+
+
+def _copy_frames(dump: SimpleNamespace, offsets: list[int], target: Path) -> Path:
+    """Copy the frames that begin at the given offsets."""
+    with dump.path.open("rb") as source, target.open("wb") as copy:
+        for offset in offsets:
+            source.seek(offset)
+            copy.writelines(itertools.islice(source, HEADER_LINES + dump.n_ions))
+    return target
+
+
+def _lags(n_frames: int, frame_ps: float, start_ps: float) -> list[int]:
+    """Lags in frames, from `start_ps` to a tenth of the trajectory."""
+    length_ps = (n_frames - 1) * frame_ps
+    if not 0 < start_ps <= length_ps / 10 * (1 + 1e-9):
+        raise ValueError(
+            f"a trajectory of {length_ps:g} ps is too short for a fit from start_ps = {start_ps:g}:"
+            f" simulate at least {10 * start_ps:g} ps"
+        )
+    first = int(np.ceil(start_ps / frame_ps - 1e-9))
+    last = round(max(LONGEST_LAG * length_ps, 2 * start_ps) / frame_ps)
+    lags = np.unique(np.linspace(first, last, LAGS).round().astype(int))
+    if len(lags) < 4:
+        raise ValueError(
+            f"fewer than 4 lags between {start_ps:g} and {last * frame_ps:g} ps at one frame "
+            f"every {frame_ps:g} ps: dump more often or simulate longer"
+        )
+    return lags.tolist()
+
+
+def _transport(experiment: "mdsuite.Experiment", lags: list[int]) -> dict[str, float]:
+    """Self-diffusion by species (1e-9 m^2/s) and conductivity as ``System`` (S/cm)."""
+    settings = {
+        "plot": False,
+        "tau_values": lags,
+        "correlation_time": max(1, (experiment.number_of_configurations - lags[-1]) // ORIGINS),
+    }
+    diffusion = experiment.run.EinsteinDiffusionCoefficients(**settings).data_dict
+    conductivity = experiment.run.EinsteinHelfandIonicConductivity(**settings).data_dict
+    # MDSuite gives m^2/s and S/m.
+    return {s: values["diffusion_coefficient"] * 1e9 for s, values in diffusion.items()} | {
+        s: values["ionic_conductivity"] / 100 for s, values in conductivity.items()
+    }
+
+
+def _estimate(values: pd.Series, name: str, unit: str) -> dict[str, float]:
+    """Value of the whole trajectory (first) with the standard error of the blocks (others)."""
+    value, blocks = values.iloc[0], values.iloc[1:]
+    stderr = blocks.std(ddof=1) / np.sqrt(len(blocks))
+    half = student_t.ppf(0.975, len(blocks) - 1) * stderr
+    cells = {"": value, "_stderr": stderr, "_ci_low": value - half, "_ci_high": value + half}
+    return {f"{name}{part}_{unit}": cell for part, cell in cells.items()}
+
+
+def _rdf_table(
+    experiment: "mdsuite.Experiment",
+    dump: SimpleNamespace,
+    parts: list[np.ndarray],
+    range_A: float,
+    bins: int,
+) -> pd.DataFrame:
+    """Partial RDFs, normalised as in minset.analyse.rdf.
+
+    MDSuite divides by 4 pi x^2 dr with x from 0 to the range, end included, which is neither
+    centre nor edge of a bin, and counts N^2 like pairs where N (N - 1) exist. Both are undone.
+    """
+    blocks = []
+    for part in parts:
+        frames = min(len(part), RDF_FRAMES_PER_BLOCK)
+        per_batch = max(1, PAIRS_PER_BATCH // dump.n_ions**2)
+        result = experiment.run.RadialDistributionFunction(
+            plot=False,
+            number_of_bins=bins,
+            cutoff=range_A,
+            start=int(part[0]),
+            stop=int(part[-1]),
+            number_of_configurations=frames,
+            batches=-(-frames // per_batch),
+            minibatch=dump.n_ions,
+        )
+        blocks.append(result.data_dict)
+    edges = np.linspace(0.0, range_A, bins + 1)
+    shells = np.diff(edges**3) / 3
+    x = np.linspace(0.0, range_A, bins)
+    tables = []
+    for first, second in itertools.combinations_with_replacement(dump.charges, 2):
+        n_second = dump.numbers[second]
+        pairs_share = (n_second - 1) / n_second if first == second else 1.0
+        key = f"{first}_{second}" if f"{first}_{second}" in blocks[0] else f"{second}_{first}"
+        # The first bin is divided by 0; no ions are that close.
+        counted = [np.nan_to_num(np.array(block[key]["y"]) * x**2) for block in blocks]
+        g = np.array(counted) * (range_A / bins) / shells / pairs_share
+        density = n_second * pairs_share / np.prod(dump.edges_A)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "pair": f"{first}-{second}",
+                    "r_A": (edges[1:] + edges[:-1]) / 2,
+                    "g": g.mean(axis=0),
+                    "g_stderr": g.std(axis=0, ddof=1) / np.sqrt(len(parts)),
+                    "coordination_number": np.cumsum(4 * np.pi * density * g.mean(axis=0) * shells),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Swallow progress bars and log lines; exceptions pass."""
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    """Write a CSV aside, then rename, so that no partial table stands at `path`."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        table.to_csv(aside, index=False)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("trajectory", "out_rdf", "out_diffusion", "out_conductivity"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("time_step_ps", "temperature_K", "rdf_range_A"):
+        parser.add_argument(f"--{name}", type=float, required=True)
+    parser.add_argument("--rdf_bins", type=int, required=True)
+    parser.add_argument("--start_ps", type=float, default=2.0)
+    for name, default in (("blocks", 4), ("max_frames", 2000), ("threads", 1)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    main(**vars(parser.parse_args()))
