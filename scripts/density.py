@@ -9,13 +9,12 @@ from minset.analyse.density import thermo_averages
 from minset.files import write_csv
 
 
-def main(thermo, verdict, density, settings: dict, threads: int = 1) -> None:
+def main(thermo, verdict, density, threads: int = 1) -> None:
     """Write one row, or only the header for a run that broke."""
     if not json.loads(Path(verdict).read_text())["stable"]:
         write_csv(density, pd.DataFrame(columns=["note"]))
         return
-    discarded = settings["discard_ps"] / settings["duration_ps"]
-    averages = thermo_averages(pd.read_csv(thermo), discarded)
+    averages = thermo_averages(pd.read_csv(thermo), discard_fraction=0.0)
     # the simulation's own temperature is a column of the collected table
     names = {c: f"measured_{c}" for c in averages if c.startswith("temperature")}
     write_csv(density, averages.rename(columns=names))

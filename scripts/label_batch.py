@@ -1,5 +1,6 @@
 """Label one batch of a study's frames."""
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -33,9 +34,11 @@ def main(
         LABELERS[labels["labeler"]],
         settings,
         Path(store),
+        Path(table).with_suffix(""),
         labels["net_force_gate_eV_A"],
-        threads,
+        threads=threads,
     )
+    shutil.rmtree(Path(table).with_suffix(""), ignore_errors=True)
     write_csv(table, pd.DataFrame(rows))
 
 

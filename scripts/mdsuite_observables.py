@@ -2,11 +2,13 @@
 
 Runs in MDSuite's own environment (envs/mdsuite.lock) and imports nothing of minset. Its tables
 have the columns of minset.analyse, and ``source`` = mdsuite. MDSuite computes the pair histograms
-and the mean squared displacements; `_mend_mdsuite` says what of it had to be replaced.
+and the mean squared displacements; `_mend_mdsuite` says what of it had to be replaced. Nothing in
+it is random.
 """
 
 import argparse
 import contextlib
+import inspect
 import io
 import itertools
 import logging
@@ -15,10 +17,11 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-# Before the imports: no GPU, no start-up messages, one font cache that goes away with the run.
-os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+# Before the imports that read it: no GPU, no messages, caches that go away with the process.
 CACHE = tempfile.TemporaryDirectory(prefix="mdsuite-cache-")
+os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 os.environ |= {"MPLCONFIGDIR": CACHE.name, "KERAS_HOME": CACHE.name}
+logging.disable(logging.WARNING)
 
 import mdsuite
 import numpy as np
@@ -35,8 +38,6 @@ from scipy.stats import t as student_t
 
 COLUMNS = ("id", "element", "q", "x", "y", "z", "xu", "yu", "zu")
 HEADER_LINES = 9
-# Share of the trajectory up to which displacements are fitted, as in minset.analyse.transport.
-LONGEST_LAG = 0.1
 LAGS = 40
 ORIGINS = 400
 RDF_FRAMES_PER_BLOCK = 125
@@ -63,13 +64,11 @@ def main(
     ----------
     trajectory
         LAMMPS text dump with the columns ``id element q x y z xu yu zu``, sorted by id, constant
-        orthogonal cell. An incomplete last frame is dropped.
+        orthogonal cell, no drift. An incomplete last frame is dropped.
     out_rdf, out_diffusion, out_conductivity
         CSV files to write.
-    time_step_ps
-        MD time step in ps.
-    temperature_K
-        Temperature in K, for the conductivity.
+    time_step_ps, temperature_K
+        Of the MD.
     rdf_range_A, rdf_bins
         Largest distance in A, at most half the shortest edge, and number of bins.
     start_ps
@@ -88,54 +87,56 @@ def main(
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    logging.getLogger("mdsuite").setLevel(logging.ERROR)
     tf.autograph.set_verbosity(0)
-    tf.get_logger().setLevel("ERROR")
     _mend_mdsuite()
 
     dump = _scan(Path(trajectory))
-    if not 0 < rdf_range_A <= dump.edges_A.min() / 2:
+    half_edge = dump.edges_A.min() / 2
+    if not 0 < rdf_range_A <= half_edge:
         raise ValueError(
-            f"RDF range {rdf_range_A} A is not between 0 and half the shortest cell edge, "
-            f"{dump.edges_A.min() / 2:.4f} A"
+            f"RDF range {rdf_range_A} A is not between 0 and half the shortest edge, {half_edge:.4f} A"
         )
     stride = max(1, len(dump.offsets) // max_frames)
     offsets = dump.offsets[::stride]
     lags = _lags(len(offsets), stride * dump.interval * time_step_ps, start_ps)
     parts = np.array_split(np.arange(len(offsets)), blocks)
-    with tempfile.TemporaryDirectory(prefix="mdsuite-") as scratch, _quiet():
+    if blocks < 2 or len(parts[-1]) <= lags[-1] + 1:
+        raise ValueError(
+            f"{blocks} blocks of {len(parts[-1])} frames: needs at least 2, each longer than the "
+            f"longest lag, {lags[-1]} frames"
+        )
+    with (
+        tempfile.TemporaryDirectory(prefix="mdsuite-") as scratch,
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         project = mdsuite.Project(name="project", storage_path=scratch)
-        experiments = []
-        for name, chosen in [("whole", offsets)] + [
-            (f"block{i}", offsets[part[0] : part[-1] + 1]) for i, part in enumerate(parts)
-        ]:
-            copy = _copy_frames(dump, chosen, Path(scratch) / f"{name}.lammpstrj")
-            experiment = project.add_experiment(
-                name=name, timestep=time_step_ps, temperature=temperature_K, units="metal"
-            )
+        settings = {"timestep": time_step_ps, "temperature": temperature_K, "units": "metal"}
+        transport = []
+        for number, part in enumerate([np.arange(len(offsets)), *parts]):
+            copy = Path(scratch) / f"{number}.lammpstrj"
+            with Path(trajectory).open("rb") as source, copy.open("wb") as target:
+                for frame in part:
+                    source.seek(offsets[frame])
+                    target.writelines(itertools.islice(source, HEADER_LINES + dump.n_ions))
+            experiment = project.add_experiment(name=f"part{number}", **settings)
             reader = LAMMPSTrajectoryFile(copy, trajectory_is_sorted_by_ids=True)
             # Its default asks PubChem over the network for the masses.
             experiment.add_data(reader, update_with_pubchempy=False)
             for symbol, charge in dump.charges.items():
                 experiment.set_charge(symbol, float(charge))
-            experiments.append(experiment)
-        whole, *block_experiments = experiments
-        rdf = _rdf_table(whole, dump, parts, rdf_range_A, rdf_bins)
-        transport = [_transport(whole, lags)] + [_transport(e, lags) for e in block_experiments]
-    table = pd.DataFrame(transport)
-    diffusion = pd.DataFrame(
-        [
-            {"species": symbol} | _estimate(table[symbol], "diffusion", "1e-9_m2_s")
-            for symbol in dump.charges
-        ]
-    )
-    conductivity = pd.DataFrame([_estimate(table["System"], "conductivity", "S_cm")])
-    for path, result in (
-        (out_rdf, rdf),
-        (out_diffusion, diffusion),
-        (out_conductivity, conductivity),
-    ):
-        _write(result.assign(source="mdsuite"), Path(path))
+            transport.append(_transport(experiment, lags))
+            if number == 0:
+                rdf = _rdf_table(experiment, dump, parts, rdf_range_A, rdf_bins)
+    values = pd.DataFrame(transport)
+    diffusion = [
+        {"species": symbol} | _estimate(values[symbol], "diffusion", "1e-9_m2_s")
+        for symbol in dump.charges
+    ]
+    conductivity = [_estimate(values["System"], "conductivity", "S_cm")]
+    _write(rdf, Path(out_rdf))
+    _write(pd.DataFrame(diffusion), Path(out_diffusion))
+    _write(pd.DataFrame(conductivity), Path(out_conductivity))
 
 
 def _mend_mdsuite() -> None:
@@ -146,19 +147,15 @@ def _mend_mdsuite() -> None:
     # It fits from the lag where a spline's second derivative is least; noise decides which, and
     # near the last lag it raises an IndexError. Our lags begin where the motion is diffusive.
     for module in (einstein_diffusion_coefficients, einstein_helfand_ionic_conductivity):
-        module.fit_einstein_curve = _fit_line
+        module.fit_einstein_curve = lambda x_data, y_data, fit_max_index: (
+            *np.polyfit(x_data, y_data, 1, cov=True),
+            [],
+            [],
+        )
     # Its histogram calls tf.concat on scalars, which TensorFlow 2.12 refuses, and leaves out the
     # first ion of each species.
     calculator = radial_distribution_function.RadialDistributionFunction
     calculator.compute_species_values = _pair_histograms
-
-
-def _fit_line(
-    x_data: np.ndarray, y_data: np.ndarray, fit_max_index: int
-) -> tuple[np.ndarray, np.ndarray, list, list]:
-    """Least-squares line through all lags, with the signature of MDSuite's fit_einstein_curve."""
-    line, covariance = np.polyfit(x_data, y_data, 1, cov=True)
-    return line, covariance, [], []
 
 
 def _pair_histograms(self, indices: tf.Tensor, start_batch: tf.Tensor, d_ij: tf.Tensor) -> dict:
@@ -182,75 +179,60 @@ def _pair_histograms(self, indices: tf.Tensor, start_batch: tf.Tensor, d_ij: tf.
 
 
 def _scan(path: Path) -> SimpleNamespace:
-    """Offsets of the complete frames, interval, cell edges and charges of a dump.
+    """Offsets of the complete frames of a dump, their interval, the cell and the ions.
 
     Charges are a dictionary by species, cations first, as in the tables of minset.analyse.
     """
-    offsets, steps, cells = [], [], set()
+    offsets, steps, cells, offset = [], [], set(), 0
     with path.open("rb") as file:
-        while True:
-            offset = file.tell()
-            header = list(itertools.islice(file, HEADER_LINES))
-            if len(header) < HEADER_LINES:
-                break
-            n_atoms = int(header[3])
-            rows = list(itertools.islice(file, n_atoms))
-            if len(rows) < n_atoms or not rows[-1].endswith(b"\n"):
+        while len(header := list(itertools.islice(file, HEADER_LINES))) == HEADER_LINES:
+            rows = list(itertools.islice(file, int(header[3])))
+            if len(rows) < int(header[3]) or not rows[-1].endswith(b"\n"):
                 break
             if not offsets:
-                columns, first_rows = header[8].decode().split()[2:], rows
+                columns, ions = header[8].decode().split()[2:], [row.split() for row in rows]
             offsets.append(offset)
             steps.append(int(header[1]))
             cells.add(b"".join(header[5:8]))
+            offset = file.tell()
     if len(offsets) < 2:
         raise ValueError(f"{path}: {len(offsets)} complete frames; needs a trajectory")
-    missing = [column for column in COLUMNS if column not in columns]
-    if missing:
+    if missing := [column for column in COLUMNS if column not in columns]:
         raise ValueError(f"{path}: columns {' '.join(missing)} missing")
     if len(cells) > 1 or len(set(np.diff(steps))) > 1:
         raise ValueError(
-            f"{path}: the cell or the interval between frames changes; MDSuite takes those of the "
-            "first frames for all, so simulate at constant cell (NVT)"
+            f"{path}: the cell or the interval of the frames changes; MDSuite needs a run at NVT"
         )
-    words = [row.decode().split() for row in first_rows]
-    charge = {row[columns.index("element")]: float(row[columns.index("q")]) for row in words}
-    symbols = [row[columns.index("element")] for row in words]
-    bounds = np.array([line.split() for line in cells.pop().decode().splitlines()], dtype=float)
+    symbols = [ion[columns.index("element")].decode() for ion in ions]
+    charge = dict(zip(symbols, [float(ion[columns.index("q")]) for ion in ions], strict=True))
+    bounds = np.array(cells.pop().decode().split(), dtype=float).reshape(3, 2)
     return SimpleNamespace(
-        path=path,
         offsets=offsets,
         interval=steps[1] - steps[0],
-        n_ions=len(words),
+        n_ions=len(ions),
         edges_A=bounds[:, 1] - bounds[:, 0],
         charges={s: charge[s] for s in sorted(charge, key=lambda s: (-charge[s], s))},
         numbers={s: symbols.count(s) for s in charge},
     )
 
 
-def _copy_frames(dump: SimpleNamespace, offsets: list[int], target: Path) -> Path:
-    """Copy the frames that begin at the given offsets."""
-    with dump.path.open("rb") as source, target.open("wb") as copy:
-        for offset in offsets:
-            source.seek(offset)
-            copy.writelines(itertools.islice(source, HEADER_LINES + dump.n_ions))
-    return target
-
-
 def _lags(n_frames: int, frame_ps: float, start_ps: float) -> list[int]:
-    """Lags in frames, from `start_ps` to a tenth of the trajectory."""
+    """Lags in frames from `start_ps` to 5 times that; longer ones only add noise to the fit.
+
+    A trajectory shorter than 50 times `start_ps` gives a tenth of its length, but at least 2
+    times `start_ps`.
+    """
     length_ps = (n_frames - 1) * frame_ps
     if not 0 < start_ps <= length_ps / 10 * (1 + 1e-9):
         raise ValueError(
-            f"a trajectory of {length_ps:g} ps is too short for a fit from start_ps = {start_ps:g}:"
-            f" simulate at least {10 * start_ps:g} ps"
+            f"trajectory of {length_ps:g} ps: start_ps = {start_ps:g} needs {10 * start_ps:g} ps"
         )
     first = int(np.ceil(start_ps / frame_ps - 1e-9))
-    last = round(max(LONGEST_LAG * length_ps, 2 * start_ps) / frame_ps)
+    last = round(np.clip(length_ps / 10, 2 * start_ps, 5 * start_ps) / frame_ps)
     lags = np.unique(np.linspace(first, last, LAGS).round().astype(int))
     if len(lags) < 4:
         raise ValueError(
-            f"fewer than 4 lags between {start_ps:g} and {last * frame_ps:g} ps at one frame "
-            f"every {frame_ps:g} ps: dump more often or simulate longer"
+            f"fewer than 4 lags from {start_ps:g} to {last * frame_ps:g} ps: dump more often"
         )
     return lags.tolist()
 
@@ -332,18 +314,11 @@ def _rdf_table(
     return pd.concat(tables, ignore_index=True)
 
 
-@contextlib.contextmanager
-def _quiet():
-    """Swallow progress bars and log lines; exceptions pass."""
-    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-        yield
-
-
 def _write(table: pd.DataFrame, path: Path) -> None:
-    """Write a CSV aside, then rename, so that no partial table stands at `path`."""
+    """Write a CSV with its source aside, then rename: no partial table stands at `path`."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        table.to_csv(aside, index=False)
+        table.assign(source="mdsuite").to_csv(aside, index=False)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
@@ -351,12 +326,9 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("trajectory", "out_rdf", "out_diffusion", "out_conductivity"):
-        parser.add_argument(f"--{name}", required=True)
-    for name in ("time_step_ps", "temperature_K", "rdf_range_A"):
-        parser.add_argument(f"--{name}", type=float, required=True)
-    parser.add_argument("--rdf_bins", type=int, required=True)
-    parser.add_argument("--start_ps", type=float, default=2.0)
-    for name, default in (("blocks", 4), ("max_frames", 2000), ("threads", 1)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    for name, parameter in inspect.signature(main).parameters.items():
+        kind = parameter.annotation if parameter.annotation in (int, float) else str
+        required = parameter.default is parameter.empty
+        default = None if required else parameter.default
+        parser.add_argument(f"--{name}", type=kind, required=required, default=default)
     main(**vars(parser.parse_args()))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from minset.analyse.rdf import partial_rdfs, rdf_peaks
-from minset.analyse.trajectory import read_trajectory, without_start
+from minset.analyse.trajectory import read_trajectory
 from minset.analyse.transport import (
     ionic_conductivity,
     mean_squared_displacement,
@@ -34,7 +34,7 @@ def main(
             write_csv(path, pd.DataFrame(columns=["note"]))
         return
     dt_ps, start_ps = settings["timestep_fs"] / 1000, transport["start_ps"]
-    run = without_start(read_trajectory(trajectory), settings["discard_ps"], dt_ps)
+    run = read_trajectory(trajectory)
     table = partial_rdfs(run, rdf_settings["range_A"], rdf_settings["bins"], blocks=5)
     write_csv(rdf, table)
     write_csv(peaks, rdf_peaks(table))

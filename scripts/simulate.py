@@ -6,9 +6,9 @@ from pathlib import Path
 
 import ase.io
 
-from minset.files import written_aside
+from minset.files import file_hash, working_folder, write_json, written_aside
 from minset.simulate.engines import engine_of
-from minset.simulate.run import THERMO, TRAJECTORY, VERDICT, protocol_of, run_md
+from minset.simulate.run import FINAL, THERMO, TRAJECTORY, VERDICT, protocol_of, run_md
 
 
 def main(
@@ -22,14 +22,24 @@ def main(
     model=(),
     threads: int = 1,
 ) -> None:
-    """Run in ``work/`` beside the outputs, so that a killed run can be continued."""
-    work = Path(verdict).parent / "work"
+    """Equilibrate and run in ``work/`` beside the outputs, where a killed run goes on."""
+    identity = {"system": system, "settings": settings, "engine": engine}
+    identity["inputs"] = [file_hash(path) for path in (start, *model)]
+    work = working_folder(Path(verdict).parent / "work", identity)
     attach = engine_of(engine, list(model), settings, threads)
-    run_md(ase.io.read(start), system, attach, protocol_of(settings), work, threads)
+    folder, atoms = work, ase.io.read(start)
+    for phase in ("equilibration", "production"):
+        folder = work / phase
+        duration = settings["equilibration_ps" if phase == "equilibration" else "duration_ps"]
+        outcome = run_md(atoms, system, attach, protocol_of(settings, duration), folder, threads)
+        if not outcome["stable"]:
+            break
+        atoms = ase.io.read(folder / FINAL)
+    write_json(folder / VERDICT, outcome | {"phase": phase})
     # linked, not moved: a kill between these lines leaves the run whole in its working folder
     for name, path in ((TRAJECTORY, trajectory), (THERMO, thermo), (VERDICT, verdict)):
         with written_aside(path) as aside:
-            os.link(work / name, aside)
+            os.link(folder / name, aside)
     shutil.rmtree(work)
 
 

@@ -1,9 +1,12 @@
 """Train a model."""
 
+import os
+import shutil
 from pathlib import Path
 from pkgutil import resolve_name
 
 from minset.dataset import read_dataset
+from minset.files import file_hash, working_folder
 from minset.model import MODELS
 
 
@@ -18,18 +21,24 @@ def main(
     seed: int,
     threads: int = 1,
 ) -> None:
-    """Train, or continue from the checkpoint beside the model."""
-    fit = resolve_name(MODELS[settings["model"]])
-    fit(
+    """Train, or continue from the checkpoint in ``work/`` beside the model."""
+    folder = Path(weights).parent
+    identity = {"settings": settings, "training": training, "seed": seed}
+    identity["inputs"] = [file_hash(path) for path in (train, validation)]
+    work = working_folder(folder / "work", identity)
+    resolve_name(MODELS[settings["model"]])(
         read_dataset(train),
         read_dataset(validation),
         settings,
         training,
         seed,
-        Path(weights).parent,
+        work,
         threads,
         provenance={"train": str(train), "validation": str(validation)},
     )
+    for path in (weights, description, history):
+        os.replace(work / Path(path).name, path)
+    shutil.rmtree(work)
 
 
 if "snakemake" in globals():

@@ -311,7 +311,7 @@ def test_threads_of_a_command():
         ("env -n {threads} x", ["env", "-n", "4", "x"], "1"),
     ):
         argv, environment = cp2k._command(command, 4)
-        assert argv == words
+        assert argv == [shutil.which(words[0]), *words[1:]]
         assert environment["OMP_NUM_THREADS"] == openmp
 
 

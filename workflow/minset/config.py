@@ -249,10 +249,11 @@ def _simulation_mistakes(study: dict, system: dict, simulation: dict) -> list[st
                 f"{study['rdf']['range_A']:g} A is more than half of it; use more ions or a range of "
                 f"at most {edge / 2:.2f} A"
             )
-    if simulation["discard_ps"] >= simulation["duration_ps"]:
+    lags_ps = 10 * study["transport"]["start_ps"]
+    if simulation["ensemble"] != "npt" and simulation["duration_ps"] < lags_ps:
         mistakes.append(
-            f"discard_ps: {simulation['discard_ps']:g} ps leaves nothing of "
-            f"{simulation['duration_ps']:g} ps"
+            f"duration_ps: {simulation['duration_ps']:g} ps is less than ten times "
+            f"transport.start_ps; run at least {lags_ps:g} ps"
         )
     for key, known in (("sizes", study["sizes"]), ("selectors", study["selectors"])):
         for value in simulation.get(key, []):

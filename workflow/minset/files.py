@@ -1,8 +1,10 @@
 """Writing files so that a crash never leaves a partial one: write aside, flush, rename."""
 
 import contextlib
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +50,29 @@ def write_torch(path: Path, content) -> None:
 
     with written_aside(path) as aside:
         torch.save(content, aside)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def working_folder(folder: Path, identity: dict) -> Path:
+    """Folder of a computation that can be continued, emptied if it is from another computation.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    identity
+        Everything that determines the result, as JSON values: settings, and hashes of input files.
+        A killed run with the same identity goes on; half of a result for other settings is not
+        mistaken for this one's.
+    """
+    folder, note = Path(folder), Path(folder) / "identity.json"
+    content = json.dumps(identity, indent=1, sort_keys=True, default=str)
+    if folder.exists() and not (note.exists() and note.read_text() == content):
+        shutil.rmtree(folder)
+    write_text(note, content)
+    return folder

@@ -70,8 +70,8 @@ rule mdsuite:
         script=Path(workflow.basedir) / "scripts/mdsuite_observables.py",
         timestep_ps=lambda w: study["simulations"][w.simulation]["timestep_fs"] / 1000,
         temperature=lambda w: study["simulations"][w.simulation]["temperature_K"],
-        discard=lambda w: study["simulations"][w.simulation]["discard_ps"],
         range=study["rdf"]["range_A"],
+        bins=study["rdf"]["bins"],
         start=study["transport"]["start_ps"],
     log:
         f"{LOG}/mdsuite/{{simulation}}/{{engine}}.log",
@@ -86,11 +86,11 @@ rule mdsuite:
     message:
         "MDSuite's observables of {wildcards.simulation} with {wildcards.engine}"
     shell:
-        "{params.python:q} {params.script:q} {input.trajectory:q}"
-        " --verdict {input.verdict:q} --out-rdf {output.rdf:q} --out-diffusion {output.diffusion:q}"
-        " --out-conductivity {output.conductivity:q} --time-step-ps {params.timestep_ps}"
-        " --temperature-K {params.temperature} --discard-ps {params.discard}"
-        " --rdf-range-A {params.range} --start-ps {params.start} > {log:q} 2>&1"
+        "{params.python:q} {params.script:q} --trajectory {input.trajectory:q}"
+        " --verdict {input.verdict:q} --out_rdf {output.rdf:q} --out_diffusion {output.diffusion:q}"
+        " --out_conductivity {output.conductivity:q} --time_step_ps {params.timestep_ps}"
+        " --temperature_K {params.temperature} --rdf_range_A {params.range}"
+        " --rdf_bins {params.bins} --start_ps {params.start} > {log:q} 2>&1"
 
 
 # thermodynamics at constant pressure -> mean density, temperature and pressure with their errors
@@ -100,8 +100,6 @@ rule density:
         verdict=f"{SIMULATION}/{{simulation}}/{{engine}}/verdict.json",
     output:
         density=f"{OBSERVABLE}/{{simulation}}/{{engine}}/density.csv",
-    params:
-        settings=lambda w: study["simulations"][w.simulation],
     log:
         f"{LOG}/density/{{simulation}}/{{engine}}.log",
     conda:

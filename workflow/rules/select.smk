@@ -57,6 +57,8 @@ rule select:
     output:
         selection=f"{SELECTION}/{{selector}}-s{{seed}}.csv",
     params:
+        selector=lambda w: w.selector,
+        seed=lambda w: int(w.seed),
         size=max(study["sizes"]),
         options=lambda w: study["selectors"][w.selector],
     log:

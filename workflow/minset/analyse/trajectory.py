@@ -1,6 +1,6 @@
 """Read the trajectories that LAMMPS writes (``dump custom``) into plain arrays."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -202,10 +202,3 @@ def _assemble(
         cell_lengths_A=bounds[:, :, 1] - bounds[:, :, 0],
         steps=steps,
     )
-
-
-def without_start(trajectory: Trajectory, discard_ps: float, dt_ps: float) -> Trajectory:
-    """The trajectory from `discard_ps` (from its first frame) on; `dt_ps` is the MD time step."""
-    keep = (trajectory.steps - trajectory.steps[0]) * dt_ps >= discard_ps - 1e-9
-    per_frame = ("positions_A", "unwrapped_A", "cell_lengths_A", "steps")
-    return replace(trajectory, **{name: getattr(trajectory, name)[keep] for name in per_frame})

@@ -189,11 +189,11 @@ def _compute(name: str, atoms: Atoms, key: str, attempts: int, job: _Job) -> dic
         return _row(name, key, f"{failed.reason} {advice}", seconds, None, net, reused=False)
     seconds, net = time.monotonic() - started, net_force_eV_A(raw.forces_eV_A)
     provenance = {
+        **raw.info,
         "labeler": job.labeler.name,
         "settings": job.physics,
         "seconds": seconds,
         "net_force_eV_A": net,
-        **raw.info,
     }
     stress = (raw.stress_eV_A3 + raw.stress_eV_A3.T) / 2
     label = Label(key, atoms, float(raw.energy_eV), raw.forces_eV_A, stress, provenance)

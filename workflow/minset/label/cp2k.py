@@ -328,6 +328,8 @@ def _command(command: str, threads: int) -> tuple[list[str], dict[str, str]]:
                 "Install CP2K with `apt-get install cp2k`, through the conda environment "
                 "envs/cp2k.yaml or with `module load`, or run a study whose labeler is lammps"
             )
+    # CP2K runs in the frame's folder, where a relative path would lead nowhere
+    words[0] = os.path.abspath(shutil.which(words[0]))
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1" if launched or "{threads}" in command else str(threads),
@@ -432,4 +434,4 @@ def _sigterm_raises() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGTERM, previous or signal.SIG_DFL)

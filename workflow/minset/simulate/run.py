@@ -64,13 +64,13 @@ class Protocol:
         return max(1, round(duration_ps * 1000 / self.timestep_fs))
 
 
-def protocol_of(settings: dict) -> Protocol:
-    """Protocol of a simulation from its settings in the study file."""
+def protocol_of(settings: dict, duration_ps: float) -> Protocol:
+    """Protocol of a simulation, or of its equilibration, from its settings in the study file."""
     temperature = settings["temperature_K"]
     return Protocol(
         ensemble=settings["ensemble"],
         temperature_K=(temperature, temperature),
-        duration_ps=settings["duration_ps"],
+        duration_ps=duration_ps,
         timestep_fs=settings["timestep_fs"],
         sample_ps=settings["sample_ps"],
         thermo_ps=min(settings["sample_ps"], 0.02),

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Set up what a study or the tests need, with pip and the system's packages, no conda.
+#   envs/setup.sh minset | mdsuite | dev | cp2k
+# Each environment is made once and again when its lock file changes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-$(command -v python3.11 || command -v python3)}
+
+say() { printf 'setup: %s\n' "$*"; }
+
+require_python() {
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || {
+        say "minset needs Python 3.11 ($PYTHON is $("$PYTHON" --version)); name one with PYTHON=..." >&2
+        exit 1
+    }
+}
+
+# up_to_date FOLDER LOCK...: whether the environment was made from these locks
+up_to_date() { [ -f "$1/made-from" ] && cat "${@:2}" | cmp -s - "$1/made-from"; }
+
+minset() {
+    up_to_date .venv envs/minset.lock && return
+    require_python
+    say "making .venv from envs/minset.lock (a few minutes, downloads torch)"
+    rm -rf .venv
+    "$PYTHON" -m venv .venv
+    .venv/bin/pip install -q "$(grep '^torch==' envs/minset.lock)"
+    .venv/bin/pip install -q --no-deps -r envs/minset.lock
+    cp envs/minset.lock .venv/made-from
+}
+
+dev() {
+    minset
+    cmp -s envs/dev.lock .venv/dev-made-from && return
+    say "adding envs/dev.lock to .venv"
+    .venv/bin/pip install -q --no-deps -r envs/dev.lock
+    cp envs/dev.lock .venv/dev-made-from
+}
+
+mdsuite() {
+    up_to_date .venv-mdsuite envs/mdsuite.lock && return
+    require_python
+    say "making .venv-mdsuite from envs/mdsuite.lock (MDSuite needs an old TensorFlow)"
+    rm -rf .venv-mdsuite
+    "$PYTHON" -m venv .venv-mdsuite
+    .venv-mdsuite/bin/pip install -q --no-deps -r envs/mdsuite.lock
+    cp envs/mdsuite.lock .venv-mdsuite/made-from
+}
+
+cp2k() {
+    command -v cp2k.psmp > /dev/null && return
+    local sudo=""
+    [ "$(id -u)" = 0 ] || sudo="sudo -n"
+    if command -v apt-get > /dev/null && $sudo true 2> /dev/null; then
+        say "installing CP2K from the system's packages"
+        $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq cp2k > /dev/null && return
+    fi
+    cat >&2 << 'MISSING'
+setup: CP2K is missing and cannot be installed from here (no apt-get, or no rights to use it).
+  Debian, Ubuntu:  sudo apt-get install cp2k
+  conda:           conda create -n cp2k -c conda-forge cp2k, then activate it before make
+  cluster:         module load cp2k, so that cp2k.psmp is on the PATH
+  without DFT:     make demo STUDY=demo-classical
+MISSING
+    exit 1
+}
+
+for part in "$@"; do
+    case $part in
+        minset | dev | mdsuite | cp2k) "$part" ;;
+        *)
+            say "unknown part $part" >&2
+            exit 2
+            ;;
+    esac
+done
