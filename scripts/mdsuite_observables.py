@@ -11,6 +11,7 @@ import contextlib
 import inspect
 import io
 import itertools
+import json
 import logging
 import os
 import tempfile
@@ -53,6 +54,7 @@ def main(
     temperature_K: float,
     rdf_range_A: float,
     rdf_bins: int,
+    verdict: str | Path | None = None,
     start_ps: float = 2.0,
     blocks: int = 4,
     max_frames: int = 2000,
@@ -71,6 +73,8 @@ def main(
         Of the MD.
     rdf_range_A, rdf_bins
         Largest distance in A, at most half the shortest edge, and number of bins.
+    verdict
+        JSON file of the simulation; a run that is not ``stable`` gives tables without rows.
     start_ps
         Lag in ps from which the motion is diffusive.
     blocks
@@ -85,6 +89,11 @@ def main(
     ValueError
         If the dump, the RDF range or the length of the trajectory does not suit.
     """
+    outputs = [Path(path) for path in (out_rdf, out_diffusion, out_conductivity)]
+    if verdict and not json.loads(Path(verdict).read_text())["stable"]:
+        for path in outputs:
+            _write(pd.DataFrame(columns=["note"]), path)
+        return
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.autograph.set_verbosity(0)
@@ -134,9 +143,8 @@ def main(
         for symbol in dump.charges
     ]
     conductivity = [_estimate(values["System"], "conductivity", "S_cm")]
-    _write(rdf, Path(out_rdf))
-    _write(pd.DataFrame(diffusion), Path(out_diffusion))
-    _write(pd.DataFrame(conductivity), Path(out_conductivity))
+    for table, path in zip((rdf, diffusion, conductivity), outputs, strict=True):
+        _write(pd.DataFrame(table), path)
 
 
 def _mend_mdsuite() -> None:

@@ -5,6 +5,7 @@ A model on disk is ``model.pt`` (a state dict, loaded with ``weights_only``) and
 """
 
 import json
+import pickle
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ import schnetpack as spk
 import schnetpack.nn
 
 from minset.files import write_json, write_torch
+from minset.model.repulsion import zbl_energy
 
 # "Efficient data selection methods" (2021), Table 1. Its small model has 3 Gaussians, which spans
 # 6 A with a spacing of 3 A; we read it as a slip for 32 (set `gaussians: 3` for the printed value).
@@ -48,9 +50,9 @@ SIZES = {
 
 
 def hyper_of(settings: dict) -> dict:
-    """Hyper-parameters of a size of ``SIZES``, with its ``gaussians`` and ``cutoff_A`` if given."""
-    overrides = {k: settings[k] for k in ("gaussians", "cutoff_A") if k in settings}
-    return {"cutoff_A": 6.0} | SIZES[settings["size"]] | overrides
+    """Hyper-parameters of a size of ``SIZES``, with what the settings change of them."""
+    overrides = {k: settings[k] for k in ("gaussians", "cutoff_A", "repulsion") if k in settings}
+    return {"cutoff_A": 6.0, "repulsion": "zbl"} | SIZES[settings["size"]] | overrides
 
 
 def build_representation(hyper: dict) -> torch.nn.Module:
@@ -83,11 +85,13 @@ def build_model(hyper: dict) -> torch.nn.Module:
         output_key="energy",
         per_atom_output_key="energy_per_atom",
     )
-    return spk.model.NeuralNetworkPotential(
+    model = spk.model.NeuralNetworkPotential(
         representation=build_representation(hyper),
         input_modules=[],
         output_modules=[readout],
     )
+    model.repulsion = hyper["repulsion"]
+    return model
 
 
 def predict(model: torch.nn.Module, batch: dict, create_graph: bool = False) -> dict:
@@ -114,7 +118,16 @@ def predict(model: torch.nn.Module, batch: dict, create_graph: bool = False) -> 
     inputs = dict(batch, _Rij=r_ij)
     inputs = model.representation(inputs)
     inputs = model.output_modules[0](inputs)
-    energy = inputs["energy"]
+    energy, atomic = inputs["energy"], inputs["energy_per_atom"].reshape(-1)
+    if model.repulsion == "zbl":
+        z = batch["_atomic_numbers"]
+        i, j = batch["_idx_i"], batch["_idx_j"]
+        cutoff = float(model.representation.cutoff)
+        # each pair is listed from both ends: half to each atom
+        pairs = 0.5 * zbl_energy(z[i], z[j], r_ij.norm(dim=1), cutoff)
+        repulsion = torch.zeros_like(atomic).index_add(0, i, pairs)
+        atomic = atomic + repulsion
+        energy = energy.index_add(0, batch["_idx_m"], repulsion)
     (gradient,) = torch.autograd.grad(energy.sum(), r_ij, create_graph=create_graph)
     n_atoms = len(batch["_atomic_numbers"])
     # dE/dr_i = -sum_j g_ij + sum_j g_ji: a pair's vector ends at j and starts at i
@@ -126,7 +139,7 @@ def predict(model: torch.nn.Module, batch: dict, create_graph: bool = False) -> 
     virial = virial.index_add(0, batch["_idx_m"][batch["_idx_i"]], outer)
     return {
         "energy": energy,
-        "energy_per_atom": inputs["energy_per_atom"],
+        "energy_per_atom": atomic,
         "forces": forces,
         "virial": virial,
     }
@@ -156,7 +169,7 @@ def load_model(folder: Path) -> tuple[torch.nn.Module, dict]:
         description = json.loads((folder / "model.json").read_text())
         model = build_model(description["hyper"])
         model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
-    except (json.JSONDecodeError, KeyError, RuntimeError, EOFError, OSError) as error:
+    except (ValueError, KeyError, RuntimeError, EOFError, OSError, pickle.PickleError) as error:
         raise ValueError(
             f"the model in {folder} cannot be read ({error}); remove the folder and train it again"
         ) from error

@@ -5,6 +5,7 @@ trainer of schnetpack costs the same per step but keeps a database and a pickled
 """
 
 import contextlib
+import pickle
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from minset.files import write_csv, write_torch
 from minset.model.architecture import build_model, hyper_of, predict, save_model
 
 CHECKPOINT, HISTORY = "checkpoint.pt", "history.csv"
+CHECKPOINT_SECONDS = 15.0
 
 
 def train_schnet(
@@ -56,6 +58,11 @@ def train_schnet(
     -------
     dict
         ``epochs``, ``best_epoch``, ``stopped`` (why).
+
+    Raises
+    ------
+    ValueError
+        If the loss is no longer finite.
     """
     torch.set_num_threads(threads)
     folder = Path(folder)
@@ -90,6 +97,11 @@ def train_schnet(
         model.eval()
         value, errors = _loss(model, checks.of(np.arange(len(validation))), training)
         value = float(value.detach())
+        if not np.isfinite(value):
+            raise ValueError(
+                f"training diverged in epoch {state['epoch'] + 1}; lower training.learning_rate "
+                f"({training['learning_rate']:g})"
+            )
         rate = optimizer.param_groups[0]["lr"]
         scheduler.step(value)
         state["epoch"] += 1
@@ -99,7 +111,7 @@ def train_schnet(
         seconds = time.monotonic() - began
         row = [state["epoch"], sum(losses) / len(order), value, *errors, rate, seconds]
         state["history"].append(row)
-        if time.monotonic() - saved > 15:
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
             _checkpoint(folder / CHECKPOINT, state, parts)
             saved = time.monotonic()
         if time.monotonic() - reported > 5 or state["epoch"] in (1, training["max_epochs"]):
@@ -213,7 +225,7 @@ def _restore(path: Path, state: dict, parts: dict) -> None:
     with contextlib.suppress(FileNotFoundError):
         try:
             saved = torch.load(path, weights_only=True)
-        except (RuntimeError, EOFError) as error:
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
             print(f"{path.name} is damaged ({error}); training starts again", flush=True)
             return
         for name, part in parts.items():

@@ -154,7 +154,7 @@ def run_md(
     for restart in folder.glob("restart.*"):
         restart.unlink()
     print(f"broke {reason}" if broken else f"stable over {reached:g} ps", flush=True)
-    return verdict
+    return json.loads((folder / VERDICT).read_text())
 
 
 def judge(thermo: pd.DataFrame, protocol: Protocol, n_atoms: int, limits: dict) -> str | None:

@@ -1,0 +1,78 @@
+"""Shared fixtures: systems, a small melt, an untrained model on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def read_system(name: str) -> dict:
+    return yaml.safe_load((REPOSITORY / f"config/systems/{name}.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def kcl() -> dict:
+    return read_system("kcl")
+
+
+@pytest.fixture(scope="session")
+def nacl() -> dict:
+    return read_system("nacl")
+
+
+@pytest.fixture(scope="session")
+def melt32(kcl):
+    """32 ions of molten KCl at 1200 K with velocities."""
+    from minset.simulate.start import melt
+
+    return melt(kcl, 32, 1.436, 1200.0, duration_ps=1.0, seed=3)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory) -> Path:
+    """A small SchNet with random weights, saved."""
+    import torch
+
+    from minset.model.architecture import build_model, hyper_of, save_model
+
+    folder = tmp_path_factory.mktemp("model")
+    hyper = hyper_of({"size": "small"})
+    torch.manual_seed(5)
+    offsets = {"19": -1.5, "17": -2.5}
+    save_model(folder, build_model(hyper), {"hyper": hyper, "energy_offsets_eV": offsets})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_pool(tmp_path_factory, kcl):
+    """A pool of 40 frames of 32 ions, on disk, and its frames."""
+    from minset.pool.npt_ramp import npt_ramp
+    from minset.pool.store import write_pool
+
+    settings = {
+        "ions": 32,
+        "potential": "bmhtf",
+        "temperature_K": [1700, 1100],
+        "pressure_bar": 5000,
+        "timestep_fs": 2.0,
+        "equilibration_ps": 2,
+        "duration_ps": 10,
+        "frames": 40,
+        "seed": 1,
+    }
+    folder = tmp_path_factory.mktemp("pool")
+    frames = npt_ramp(kcl, settings, folder / "work")
+    write_pool(folder / "pool.h5", frames)
+    return folder / "pool.h5", frames, settings
+
+
+def numerical_force(energy, positions: np.ndarray, atom: int, axis: int, step=1e-3) -> float:
+    """Central difference of ``energy(positions)``."""
+    moved = positions.copy()
+    moved[atom, axis] += step
+    up = energy(moved)
+    moved[atom, axis] -= 2 * step
+    return -(up - energy(moved)) / (2 * step)

@@ -1,0 +1,158 @@
+"""Training: it learns, keeps the best epoch, and a killed one ends as if it had never been."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from minset.dataset import write_dataset
+from minset.model.architecture import load_model
+from minset.model.train import CHECKPOINT, HISTORY, energy_offsets, train_schnet
+
+TRAINING = {
+    "batch_size": 2,
+    "learning_rate": 3e-3,
+    "max_epochs": 12,
+    "patience": 12,
+    "energy_weight": 1.0,
+    "force_weight": 1.0,
+    "stress_weight": 0.0,
+}
+
+
+@pytest.fixture(scope="module")
+def frames(small_pool):
+    return small_pool[1][::8], small_pool[1][3::16]
+
+
+def fit(frames, folder, **changes):
+    return train_schnet(
+        *frames,
+        {"size": "small"},
+        TRAINING | changes,
+        seed=1,
+        folder=folder,
+        threads=1,
+        provenance={},
+    )
+
+
+def test_it_learns_and_keeps_the_best_epoch(frames, tmp_path):
+    summary = fit(frames, tmp_path, max_epochs=30)
+    history = pd.read_csv(tmp_path / HISTORY)
+    forces = history["validation_force_rmse_eV_A"]
+    assert forces.iloc[-1] < 0.6 * forces.iloc[0]
+    assert summary["best_epoch"] == history["epoch"][history["validation_loss"].idxmin()]
+    description = json.loads((tmp_path / "model.json").read_text())
+    assert description["training"]["best_epoch"] == summary["best_epoch"]
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_early_stopping_says_so(frames, tmp_path):
+    summary = fit(frames, tmp_path, learning_rate=2e-2, max_epochs=80, patience=3)
+    assert summary["epochs"] - summary["best_epoch"] == 3
+    assert "no better validation loss in 3 epochs" in summary["stopped"]
+
+
+def test_divergence_names_the_remedy(frames, tmp_path):
+    with pytest.raises(ValueError, match=r"diverged in epoch 1; lower training.learning_rate"):
+        fit(frames, tmp_path, learning_rate=0.5)
+
+
+def test_stress_is_learned_when_asked(small_pool, kcl, tmp_path):
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    from minset.label import classical
+
+    labelled = []
+    for frame in small_pool[1][::10]:
+        raw = classical.label(frame, {"potential": "bmhtf", "system": kcl}, tmp_path, 1)
+        copy = frame.copy()
+        copy.calc = SinglePointCalculator(
+            copy, energy=raw.energy_eV, forces=raw.forces_eV_A, stress=raw.stress_eV_A3
+        )
+        labelled.append(copy)
+
+    def stress_rmse(folder):
+        from minset.model.evaluator import schnetpack_evaluator
+
+        model, description = load_model(folder)
+        differences = []
+        for frame in labelled:
+            evaluate = schnetpack_evaluator(model, description, frame.numbers)
+            virial = evaluate(frame.positions, np.array(frame.cell)).virial_eV
+            differences.append(virial / frame.cell.volume - frame.get_stress(voigt=False))
+        return np.sqrt(np.mean(np.square(differences)))
+
+    sets = (labelled, labelled)
+    fit(sets, tmp_path / "without")
+    fit(sets, tmp_path / "with", stress_weight=1e4)
+    assert stress_rmse(tmp_path / "with") < 0.7 * stress_rmse(tmp_path / "without")
+
+
+def test_a_killed_training_ends_like_an_undisturbed_one(frames, tmp_path):
+    """SIGKILL a real process after its checkpoint, go on, compare with a run that had no kill."""
+    write_dataset(tmp_path / "train.extxyz", frames[0])
+    write_dataset(tmp_path / "validation.extxyz", frames[1])
+    script = f"""
+import sys
+sys.path[:0] = {[p for p in sys.path if p]!r}
+import minset.model.train as t
+from minset.dataset import read_dataset
+t.CHECKPOINT_SECONDS = 0.0
+t.train_schnet(read_dataset("train.extxyz"), read_dataset("validation.extxyz"), {{"size": "small"}},
+               {TRAINING | {"max_epochs": 30, "patience": 30}!r}, seed=1, folder=sys.argv[1],
+               threads=1, provenance={{}})
+"""
+
+    def start(folder):
+        return subprocess.Popen(
+            [sys.executable, "-c", script, folder],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    killed = start("killed")
+    checkpoint = tmp_path / "killed" / CHECKPOINT
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert checkpoint.exists()
+    assert not (tmp_path / "killed" / "model.pt").exists()
+    resumed = start("killed")
+    output = resumed.communicate(timeout=300)[0]
+    assert "continuing after epoch" in output
+    assert start("whole").wait(timeout=300) == 0
+    columns = ["epoch", "train_loss", "validation_loss", "learning_rate"]
+    tables = [pd.read_csv(tmp_path / f / HISTORY)[columns] for f in ("killed", "whole")]
+    pd.testing.assert_frame_equal(*tables)
+    weights = [
+        torch.load(tmp_path / f / "model.pt", weights_only=True) for f in ("killed", "whole")
+    ]
+    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+
+
+def test_a_damaged_checkpoint_is_left_out(frames, tmp_path, capsys):
+    (tmp_path / CHECKPOINT).write_bytes(b"not a checkpoint")
+    fit(frames, tmp_path, max_epochs=2)
+    assert "training starts again" in capsys.readouterr().out
+    assert Path(tmp_path / "model.pt").exists()
+
+
+def test_offsets_reproduce_the_mean_energy(small_pool):
+    frames = small_pool[1]
+    offsets = energy_offsets(frames)
+    sums = [sum(offsets[z] for z in f.numbers) for f in frames]
+    assert np.mean(sums) == pytest.approx(np.mean([f.get_potential_energy() for f in frames]))
