@@ -21,7 +21,7 @@ def collected(paths: list[str], rows: list[dict]) -> pd.DataFrame:
     """
     tables = []
     for path, row in zip(paths, rows, strict=True):
-        table = pd.read_csv(path)
+        table = pd.read_csv(path).drop(columns=list(row), errors="ignore")
         for position, (key, value) in enumerate(row.items()):
             table.insert(position, key, value)
         tables.append(table)
