@@ -14,7 +14,7 @@ import pytest
 from ase import Atoms
 
 import minset
-from minset.label import LABELERS, cp2k
+from minset.label import LABELERS, cp2k, cp2k_output, cp2k_run
 from minset.label.batch import check_label, label_batch, net_force_eV_A
 from minset.label.store import LabelFailed
 from minset.units import GPA_EV_A3, HARTREE_BOHR_EV_A, HARTREE_EV
@@ -126,7 +126,7 @@ def test_rvv10_starts_from_the_wave_function_of_pbe(compute, tmp_path):
     check_label(raw, 2, net_force_gate_eV_A=0.05)
     files = {path.name: path.read_text() for path in (tmp_path / "cp2k").iterdir()}
     pbe, rvv10 = files["attempt-1-pbe.out"], files["attempt-1.out"]
-    steps_pbe, steps_rvv10 = cp2k.scf_verdict(pbe)[1], cp2k.scf_verdict(rvv10)[1]
+    steps_pbe, steps_rvv10 = cp2k_output.scf_verdict(pbe)[1], cp2k_output.scf_verdict(rvv10)[1]
     assert raw.info["scf_steps"] == steps_pbe + steps_rvv10
     assert steps_rvv10 < steps_pbe
     assert "RVV10" in files["attempt-1.inp"]
@@ -223,7 +223,7 @@ def wait_for(condition, seconds: float = 30) -> None:
 
 
 def test_output_of_a_converged_run():
-    energy, forces, stress, version = cp2k.parse_output(OUTPUT, 2)
+    energy, forces, stress, version = cp2k_output.parse_output(OUTPUT, 2)
     assert energy == -43.216773943449880 * HARTREE_EV
     assert forces[1] == pytest.approx(
         np.array([-0.000000140536, -0.000831991670, -0.000830500428]) * HARTREE_BOHR_EV_A
@@ -231,7 +231,7 @@ def test_output_of_a_converged_run():
     assert stress[1, 2] == pytest.approx(-3.98561857667e-2 * GPA_EV_A3)
     assert version == "2023.1"
     in_bar = STRESS.replace("[GPa]", "[bar]")
-    in_bar_eV_A3 = cp2k.parse_output(OUTPUT.replace(STRESS, in_bar), 2)[2]
+    in_bar_eV_A3 = cp2k_output.parse_output(OUTPUT.replace(STRESS, in_bar), 2)[2]
     assert in_bar_eV_A3 == pytest.approx(stress * 1e-4)
 
 
@@ -249,7 +249,7 @@ def test_output_of_a_converged_run():
     ],
 )
 def test_verdict_is_that_of_the_last_outer_loop(text, verdict):
-    assert cp2k.scf_verdict(text) == verdict
+    assert cp2k_output.scf_verdict(text) == verdict
 
 
 @pytest.mark.parametrize(
@@ -271,19 +271,19 @@ def test_verdict_is_that_of_the_last_outer_loop(text, verdict):
 )
 def test_output_without_a_result_is_a_failure(text, permanent, message):
     with pytest.raises(LabelFailed, match=message) as failed:
-        cp2k.parse_output(text, 2)
+        cp2k_output.parse_output(text, 2)
     assert failed.value.permanent is permanent
 
 
 def test_every_cut_of_an_output_is_a_failure():
     for end in range(0, len(OUTPUT) - len(ENDED), 7):
         with pytest.raises(LabelFailed):
-            cp2k.parse_output(OUTPUT[:end], 2)
+            cp2k_output.parse_output(OUTPUT[:end], 2)
 
 
 def test_forces_that_are_nan_are_no_label():
     text = OUTPUT.replace("-0.000831991670", "            NaN")
-    forces = cp2k.parse_output(text, 2)[1]
+    forces = cp2k_output.parse_output(text, 2)[1]
     assert np.isnan(forces[1, 1])
 
 
@@ -310,7 +310,7 @@ def test_threads_of_a_command():
         ("true", ["true"], "4"),
         ("env -n {threads} x", ["env", "-n", "4", "x"], "1"),
     ):
-        argv, environment = cp2k._command(command, 4)
+        argv, environment = cp2k_run.launch_command(command, 4)
         assert argv == [shutil.which(words[0]), *words[1:]]
         assert environment["OMP_NUM_THREADS"] == openmp
 

@@ -5,6 +5,7 @@ from pathlib import Path
 # scripts find the library through the workflow's sys.path, in every kind of environment
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
+from minset.label import cp2k
 from minset.config import ConfigError, load_study, simulation_density
 from minset.system import pair_names
 from snakemake.exceptions import WorkflowError
@@ -92,7 +93,7 @@ def labeler_settings(system):
     """Settings of the study's labeler for a system."""
     settings, content = study["labels"]["settings"], systems[system]
     if study["labels"]["labeler"] == "cp2k":
-        return content["cp2k"] | settings
+        return cp2k.DEFAULTS | content["cp2k"] | settings
     parameters = {key: content[key] for key in ("species", "potential")}
     return {"potential": "bmhtf", "system": parameters} | settings
 

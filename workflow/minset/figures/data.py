@@ -32,15 +32,18 @@ def pool(system: dict, files: dict, tables: list):
                 rows["time_ps"], rows[column], marker, ms=4, color=color, mfc="none", label=name
             )
         axis.set(xlabel="time / ps", ylabel=label)
-    for fit in system["reference"]["density"]:
-        valid = reference_density_g_cm3(fit, np.asarray(frames["temperature_K"].rolling(20).mean()))
-        axes[1].plot(frames["time_ps"], valid, lw=1, label=f"experiment ({fit['name']})")
+    smooth = np.asarray(frames["temperature_K"].rolling(20).mean())
+    lines = [
+        axes[1].plot(
+            frames["time_ps"],
+            reference_density_g_cm3(fit, smooth),
+            lw=1,
+            label=f"experiment at 1 bar ({fit['name']})",
+        )[0]
+        for fit in system["reference"]["density"]
+    ]
     axes[0].legend(fontsize=6)
-    axes[1].legend(
-        axes[1].lines[-len(system["reference"]["density"]) :],
-        [f"experiment ({fit['name']})" for fit in system["reference"]["density"]],
-        fontsize=6,
-    )
+    axes[1].legend(handles=lines, fontsize=6)
     figure.suptitle(f"{system['name']}: pool of {len(frames)} frames")
     return figure
 

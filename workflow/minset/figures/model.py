@@ -72,7 +72,7 @@ def errors(system: dict, files: dict, tables: list):
         axis.set(
             xlabel="training frames",
             ylabel=rf"force {name} / eV $\mathrm{{\AA}}^{{-1}}$",
-            ylim=(0, None),
+            ylim=(0, 1.15 * table[column].max()),
         )
     axes[0].legend(fontsize=6)
     seeds = table["seed"].nunique()

@@ -105,6 +105,7 @@ def density(system: dict, files: dict, tables: list):
         label = f"experiment ({fit['name']})"
         axis.plot(T, reference_density_g_cm3(fit, T), style, color=REFERENCE, label=label)
     runs = table[table["engine"] != "experiment"]
+    colors = _engine_colors(list(runs["engine"]))
     for engine, rows in runs.groupby("engine", sort=False):
         axis.errorbar(
             rows["temperature_K"],
@@ -113,6 +114,7 @@ def density(system: dict, files: dict, tables: list):
             fmt="o",
             ms=4,
             capsize=2,
+            color=colors[engine],
             label=engine_label(engine),
         )
     axis.set(xlabel="temperature / K", ylabel=r"density / g cm$^{-3}$")
@@ -147,6 +149,7 @@ def _bars(axis, table: pd.DataFrame, value: str, error: str) -> None:
         shift = 0.15 * (of_source.index(source) - (len(of_source) - 1) / 2)
         x = [engines.index(e) + shift for e in rows["engine"]]
         axis.errorbar(x, rows[value], rows[error], fmt="o", ms=4, capsize=2, label=source)
-    axis.set_xticks(range(len(engines)), [engine_label(e) for e in engines], fontsize=6)
-    axis.set(xlim=(-0.6, len(engines) - 0.4), ylim=(0, None))
+    names = [engine_label(e).replace(", ", "\n") for e in engines]
+    axis.set_xticks(range(len(engines)), names, fontsize=6)
+    axis.set(xlim=(-0.6, len(engines) - 0.4), ylim=(0, 1.15 * (table[value] + table[error]).max()))
     axis.legend(fontsize=6)

@@ -53,8 +53,8 @@ def run_label(row: dict) -> str:
 
 def engine_label(engine: str) -> str:
     """Name of a force engine in a legend."""
-    if engine == "experiment" or "-n" not in engine:
-        return engine
+    if "-n" not in engine:
+        return engine if engine == "experiment" else f"classical ({engine})"
     selector, size, seed, model = engine.split("-")
     return f"{selector}, {size[1:]} frames, {model}" + (
         "" if seed == "s1" else f", seed {seed[1:]}"

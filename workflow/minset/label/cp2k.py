@@ -4,27 +4,33 @@ A calculation is tried with the fast minimiser, and once more with the safe one 
 not converge. CP2K's own verdict decides; CP2K 2023 ends normally even where it did not converge.
 """
 
-import ctypes
-import os
-import re
 import shlex
-import shutil
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 
+from minset.label.cp2k_output import parse_output, scf_verdict
+from minset.label.cp2k_run import launch_command, run_cp2k
 from minset.label.store import LabelFailed, RawLabel
-from minset.units import GPA_EV_A3, HARTREE_BOHR_EV_A, HARTREE_EV
 
+# What a system file and a study need not say.
+DEFAULTS = {
+    "functional": "PBE",
+    "dispersion": "rvv10",
+    "eps_default": 1e-12,
+    "eps_scf": 1e-6,
+    # each outer loop renews the preconditioner: short inner loops need half the steps in all
+    "max_scf": 5,
+    "max_outer_scf": 20,
+    "charge": 0,
+    "basis_set_file": "BASIS_MOLOPT",
+    "potential_file": "GTH_POTENTIALS",
+    "timeout_s": 14400,
+    "command": "cp2k.psmp",
+}
 # how a label is reached, not what it is: these settings are not part of its key
 _EFFORT = {"command", "timeout_s", "max_scf", "max_outer_scf"}
 _PHYSICS = {
@@ -36,13 +42,7 @@ _CHOICES = {
     "functional": ("PBE",),
     "dispersion": ("none", "d3", "rvv10"),
 }
-_LAUNCHERS = {"mpirun", "mpiexec", "mpiexec.hydra", "srun"}
 _PROJECT = "minset"
-_STRESS_UNITS_EV_A3 = {"GPa": GPA_EV_A3, "bar": 1e-4 * GPA_EV_A3}
-_NUMBER = r"([-+]?(?:\d+\.?\d*(?:[EDed][-+]?\d+)?|NaN|Infinity))"
-_THREE_NUMBERS = r"\s+".join([_NUMBER] * 3)
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def physics_settings(settings: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     FileNotFoundError : CP2K is not installed.
     """
     _check_settings(settings)
-    argv, environment = _command(settings["command"], threads)
+    argv, environment = launch_command(settings["command"], threads)
     workdir = Path(workdir).resolve()
     workdir.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + settings["timeout_s"]
@@ -81,7 +81,7 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
                 source = cp2k_input(atoms, settings, safe=safe, preliminary=preliminary)
                 (workdir / f"{name}.inp").write_text(source)
                 output = workdir / f"{name}.out"
-                text = _run(argv, output, environment, deadline, settings["timeout_s"])
+                text = run_cp2k(argv, output, environment, deadline, settings["timeout_s"])
                 converged, stage_steps = scf_verdict(text)
                 steps += stage_steps
                 if not converged:
@@ -232,75 +232,6 @@ def _render(section: dict | list, indent: str = "") -> Iterator[str]:
             yield f"{indent}{name} {value}"
 
 
-def scf_verdict(text: str) -> tuple[bool, int]:
-    """CP2K's verdict on its SCF, and the SCF steps done.
-
-    An inner loop that stops at its last step is normal where an outer loop goes on; only the
-    outer loop's verdict counts, and a warning that the SCF run is not converged overrules all.
-    """
-    outer = re.findall(
-        r"outer SCF loop (converged in|FAILED to converge after)\s+\d+ iterations or\s+(\d+) steps",
-        text,
-    )
-    inner = re.findall(r"\*\*\* SCF run (converged in)\s+(\d+) steps", text)
-    verdict, steps = (outer or inner or [("none", "0")])[-1]
-    converged = verdict == "converged in" and "SCF run NOT converged" not in text
-    return converged, int(steps)
-
-
-def parse_output(
-    text: str, n_atoms: int, output: Path | None = None
-) -> tuple[float, np.ndarray, np.ndarray, str]:
-    """Energy (eV), forces (n, 3) (eV/A), stress (3, 3) (eV/A^3) and version from CP2K's output.
-
-    CP2K prints the pressure tensor: ASE's stress, where tension is positive, is its negative.
-
-    Raises
-    ------
-    LabelFailed : permanent if the SCF is not converged or a finished output lacks a quantity;
-        not permanent if the output is cut short.
-    """
-    if "PROGRAM ENDED AT" not in text:
-        raise LabelFailed("CP2K's output is cut short", permanent=False, output=output)
-    if not scf_verdict(text)[0]:
-        raise LabelFailed("SCF not converged", permanent=True, output=output)
-
-    def found(pattern: str, what: str) -> re.Match:
-        matches = list(re.finditer(pattern, text))
-        if not matches:
-            raise LabelFailed(
-                f"no {what} in CP2K's output; minset reads that of CP2K 8.1 to 2024.3",
-                permanent=True,
-                output=output,
-            )
-        return matches[-1]
-
-    version = found(r"version string:\s+CP2K version (\S+)", "version")[1]
-    energy = found(rf"ENERGY\| Total FORCE_EVAL .*?:\s+{_NUMBER}\s", "total energy")[1]
-    table = found(r"ATOMIC FORCES in \[a\.u\.\]\s([\s\S]*?)SUM OF ATOMIC FORCES", "force table")[1]
-    rows = re.findall(rf"^\s+(\d+)\s+\d+\s+[A-Z][a-z]?\s+{_THREE_NUMBERS}\s*$", table, re.M)
-    if [int(row[0]) for row in rows] != list(range(1, n_atoms + 1)):
-        raise LabelFailed(
-            f"forces of {len(rows)} atoms in CP2K's output, {n_atoms} expected", True, output
-        )
-    tensor = found(
-        r"STRESS\| Analytical stress tensor \[(GPa|bar)\]\n.*\n"
-        + "".join(rf" STRESS\|\s+{axis}\s+{_THREE_NUMBERS}\s*\n" for axis in "xyz"),
-        "stress tensor in GPa or bar",
-    )
-    return (
-        _float(energy) * HARTREE_EV,
-        np.array([[_float(x) for x in row[1:]] for row in rows]) * HARTREE_BOHR_EV_A,
-        -np.reshape([_float(x) for x in tensor.groups()[1:]], (3, 3))
-        * _STRESS_UNITS_EV_A3[tensor[1]],
-        version,
-    )
-
-
-def _float(text: str) -> float:
-    return float(text.upper().replace("D", "E"))
-
-
 def _check_settings(settings: dict[str, Any]) -> None:
     for key in sorted(_EFFORT | _PHYSICS):
         if key not in settings:
@@ -311,127 +242,3 @@ def _check_settings(settings: dict[str, Any]) -> None:
     for key, choices in _CHOICES.items():
         if settings[key] not in choices:
             raise ValueError(f"cp2k.{key} is {settings[key]!r}; it can be {', '.join(choices)}")
-
-
-def _command(command: str, threads: int) -> tuple[list[str], dict[str, str]]:
-    """Words of the command and the environment for it; FileNotFoundError where it is missing."""
-    words = shlex.split(command.replace("{threads}", str(threads)))
-    launched = bool(words) and Path(words[0]).name in _LAUNCHERS
-    in_container = {"apptainer", "singularity"} & {Path(word).name for word in words}
-    programs = words[:1]
-    if launched and not in_container:
-        programs += [word for word in words[1:] if Path(word).name.startswith("cp2k")]
-    for program in programs or [""]:
-        if shutil.which(program) is None:
-            raise FileNotFoundError(
-                f"cp2k.command is {command!r}, but there is no program {program!r} here. "
-                "Install CP2K with `apt-get install cp2k`, through the conda environment "
-                "envs/cp2k.yaml or with `module load`, or run a study whose labeler is lammps"
-            )
-    # CP2K runs in the frame's folder, where a relative path would lead nowhere
-    words[0] = os.path.abspath(shutil.which(words[0]))
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1" if launched or "{threads}" in command else str(threads),
-        # Open MPI refuses to run as root otherwise, as in a container
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        # two batches on one machine would both be bound to its first cores
-        "OMPI_MCA_hwloc_base_binding_policy": "none",
-    }
-    return words, environment
-
-
-def _run(
-    argv: list[str], output: Path, environment: dict, deadline: float, timeout_s: float
-) -> str:
-    """Run CP2K on the input beside `output`; return what it wrote.
-
-    Raises
-    ------
-    LabelFailed : not permanent; killed, crashed, or past the deadline.
-    """
-    errors = output.with_suffix(".err")
-    argv = [*argv, "-i", output.with_suffix(".inp").name]
-    with output.open("wb") as out, errors.open("wb") as err, _sigterm_raises():
-        process = subprocess.Popen(
-            argv,
-            cwd=output.parent,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
-        )
-        try:
-            code = process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise LabelFailed(
-                f"CP2K stopped at the time limit of {timeout_s:g} s (cp2k.timeout_s)", False, output
-            ) from None
-        finally:
-            _end_session(process)
-    text = output.read_text(errors="replace")
-    if "SCF run NOT converged" in text or (code == 0 and "PROGRAM ENDED AT" in text):
-        return text
-    ending = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    raise LabelFailed(f"CP2K {ending}: {_complaint(text, errors)}", False, output)
-
-
-def _complaint(text: str, errors: Path) -> str:
-    """CP2K's message in its [ABORT] box, else the last line it wrote."""
-    if "[ABORT]" in text:
-        box = text.rpartition("[ABORT]")[2].partition("=====")[0]
-        words = re.sub(r"[*|\\/]|\bO/?\s", " ", box).split()
-        return " ".join(word for word in words if word not in ("___", "O"))
-    lines = (text + errors.read_text(errors="replace")).split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "no output at all")
-
-
-def _die_with(parent: int):
-    """For the child: SIGTERM when the parent dies, so that even SIGKILL leaves nothing running."""
-
-    def ask_kernel() -> None:
-        if _LIBC is not None:
-            # not SIGKILL: mpirun passes SIGTERM on to its ranks
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:
-                os._exit(1)
-
-    return ask_kernel
-
-
-def _end_session(process: subprocess.Popen) -> None:
-    """Kill what still runs of a child and its session; mpirun puts ranks in groups of their own."""
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.getsid(int(entry.name)) == process.pid:
-                os.kill(int(entry.name), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    process.wait()
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit, so that the child is killed on the way out."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    previous = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous or signal.SIG_DFL)
