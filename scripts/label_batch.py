@@ -39,7 +39,9 @@ def main(
         threads=threads,
     )
     shutil.rmtree(Path(table).with_suffix(""), ignore_errors=True)
-    write_csv(table, pd.DataFrame(rows))
+    # a batch can have no frames, and a CSV needs columns all the same
+    columns = None if rows else ["frame", "key", "status", "reason"]
+    write_csv(table, pd.DataFrame(rows, columns=columns))
 
 
 def _as_list(paths) -> list:

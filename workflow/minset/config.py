@@ -14,6 +14,7 @@ from minset.system import (
     POTENTIALS,
     composition,
     density_fit_at,
+    ions_per_formula,
     mass_of,
     pair_names,
     reference_density_g_cm3,
@@ -94,7 +95,9 @@ def _read(path: Path, kind: str) -> dict:
     schema = _schema(kind)
     errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(content), key=str)
     if errors:
-        raise ConfigError("\n".join(f"{path}: {_in_words(e)}" for e in errors))
+        # several missing keys of one place are one error each, and one line
+        lines = dict.fromkeys(f"{path}: {_in_words(e)}" for e in errors)
+        raise ConfigError("\n".join(lines))
     _fill_defaults(content, schema, schema)
     return content
 
@@ -103,12 +106,14 @@ class _StrictLoader(yaml.SafeLoader):
     """SafeLoader that refuses a key given twice instead of keeping the last."""
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(k, deep=True) for k, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        keys = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in keys:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", node.start_mark
+                    None, None, f"key {key!r} is given twice", key_node.start_mark
                 )
+            keys.append(key)
         return super().construct_mapping(node, deep)
 
 
@@ -160,7 +165,7 @@ def _in_words(error: jsonschema.ValidationError) -> str:
     prefix = f"{where}: " if where else ""
     if error.validator == "additionalProperties":
         allowed = sorted(error.schema.get("properties", {}))
-        extra = sorted(set(error.instance) - set(allowed))
+        extra = sorted(str(k) for k in error.instance if k not in allowed)
         return f"{prefix}unknown key {', '.join(extra)}; known are {', '.join(allowed)}"
     if error.validator == "required":
         missing = [k for k in error.validator_value if k not in error.instance]
@@ -168,6 +173,11 @@ def _in_words(error: jsonschema.ValidationError) -> str:
     if error.validator == "enum":
         choices = ", ".join(map(str, error.validator_value))
         return f"{prefix}{error.instance!r} is not known; choose from {choices}"
+    if error.validator == "oneOf":
+        choices = [
+            repr(s["const"]) if "const" in s else f"a {s['type']}" for s in error.validator_value
+        ]
+        return f"{prefix}{error.instance!r} is not possible; give {' or '.join(choices)}"
     return f"{prefix}{error.message}"
 
 
@@ -180,8 +190,11 @@ def _system_mistakes(system: dict) -> list[str]:
         if frozenset(name.split("-")) not in named:
             mistakes.append(f"potential.pairs: parameters of {name} are missing")
     for name in pairs:
-        if unknown := set(name.split("-")) - set(system["species"]):
+        if unknown := sorted(set(name.split("-")) - set(system["species"])):
             mistakes.append(f"potential.pairs.{name}: {', '.join(unknown)} is not in species")
+        other = "-".join(reversed(name.split("-")))
+        if name > other and other in pairs:
+            mistakes.append(f"potential.pairs.{name}: the same pair as {other}; keep one")
     charge = sum(s["charge"] * s["count"] for s in system["species"].values())
     if abs(charge) > 1e-9:
         mistakes.append(f"species: one formula unit has a charge of {charge:+g} e, it must be 0")
@@ -241,7 +254,7 @@ def _simulation_mistakes(study: dict, system: dict, simulation: dict) -> list[st
             f"temperature_K: {temperature:g} K is outside every density fit of {system['name']} "
             f"({ranges}); change it or give density_g_cm3 as a number"
         )
-    elif simulation["ensemble"] == "nvt" and simulation["ions"] > 1:
+    elif simulation["ensemble"] != "npt" and simulation["ions"] % ions_per_formula(system) == 0:
         edge = cell_edge_A(system, simulation["ions"], simulation_density(system, simulation))
         if study["rdf"]["range_A"] > edge / 2:
             mistakes.append(
@@ -258,5 +271,6 @@ def _simulation_mistakes(study: dict, system: dict, simulation: dict) -> list[st
     for key, known in (("sizes", study["sizes"]), ("selectors", study["selectors"])):
         for value in simulation.get(key, []):
             if value not in known:
-                mistakes.append(f"{key}: {value} is not among the study's {key}")
+                names = ", ".join(map(str, known))
+                mistakes.append(f"{key}: {value} is not among the study's {key} ({names})")
     return mistakes

@@ -19,7 +19,7 @@ def labels_table(tables: list[pd.DataFrame], failed_share: float) -> pd.DataFram
     ValueError
         If a larger share than ``failed_share`` failed; with the reasons.
     """
-    rows = pd.concat(tables).sort_values("frame", ignore_index=True)
+    rows = pd.concat([t for t in tables if len(t)]).sort_values("frame", ignore_index=True)
     failed = rows[rows["status"] == "failed"]
     if len(failed) > failed_share * len(rows):
         reasons = "\n".join(f"  frame {r.frame}: {r.reason}" for r in failed.head(5).itertuples())
@@ -42,7 +42,7 @@ def labelled(frames: list[int], labels: pd.DataFrame, store: Path, origin: str) 
     store
         Label store.
     origin
-        Name of the pool, kept with each frame.
+        File that named the frames, a selection or a pool; kept with each frame.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def labelled(frames: list[int], labels: pd.DataFrame, store: Path, origin: str) 
             raise ValueError(f"frame {frame} was labelled with other settings than those before it")
         image = label.atoms.copy()
         image.info = {
-            "pool": origin,
+            "origin": origin,
             "frame": frame,
             "label_key": label.key,
             "labeler": label.provenance["labeler"],

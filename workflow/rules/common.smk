@@ -26,8 +26,8 @@ SIMULATION = f"results/{{system}}/simulation/{STUDY}"
 OBSERVABLE = f"results/{{system}}/observable/{STUDY}"
 FIGURE = f"results/{{system}}/figure/{STUDY}"
 TABLE = f"results/{{system}}/table/{STUDY}"
-LOG = f"logs/{STUDY}/{{system}}"
-BENCHMARK = f"benchmarks/{STUDY}/{{system}}"
+LOG = f"results/{{system}}/log/{STUDY}"
+BENCHMARK = f"results/{{system}}/benchmark/{STUDY}"
 
 
 wildcard_constraints:
@@ -232,4 +232,3 @@ def all_figures():
 
 def all_tables():
     return expand(f"{TABLE}/{{name}}.csv", system=systems, name=study_tables())
-
