@@ -166,5 +166,7 @@ def test_the_tools_of_developers_do_not_pin_anything_again():
 )
 def test_nothing_is_installed_from_a_place_of_ones_own(path):
     """No path, address or index of one machine: any mirror that pip and conda know will do."""
-    pattern = r"\w+://|--(?:extra-)?index|find-links|trusted-host|pypi|anaconda\.|\S @ |/root|/home/"
+    pattern = (
+        r"\w+://|--(?:extra-)?index|find-links|trusted-host|pypi|anaconda\.|\S @ |/root|/home/"
+    )
     assert re.findall(pattern, path.read_text()) == []

@@ -186,3 +186,39 @@ run_md(ase.io.read("start.extxyz"), read_system("kcl"), classical_engine(), prot
     assert np.allclose(thermo["time_ps"], np.arange(3001) * 0.01)
     conserved = thermo["conserved_energy_eV"]
     assert conserved.std() < 0.05 * thermo["total_energy_eV"].std()
+
+
+def test_a_run_killed_at_its_very_end_is_completed(kcl, melt32, tmp_path):
+    run_md(melt32, kcl, classical_engine(), protocol("nvt", 0.5), tmp_path / "whole")
+    # what a kill between the last step and the verdict leaves: files and the last restart
+    part = tmp_path / "part"
+    interrupted = protocol("nvt", 0.5)
+
+    class Killed(BaseException):
+        pass
+
+    def attach(lmp, symbols, system):
+        alarm = classical_engine()(lmp, symbols, system)
+        calls = iter(range(2))
+
+        def dies_at_the_end():
+            if next(calls) == 1:
+                raise Killed
+            return alarm()
+
+        return dies_at_the_end
+
+    with pytest.raises(Killed):
+        run_md(melt32, kcl, attach, interrupted, part)
+    assert run_md(melt32, kcl, classical_engine(), interrupted, part)["stable"]
+    assert read_trajectory(part / TRAJECTORY).steps.tolist() == list(range(0, 501, 50))
+    assert len(read_thermo(part)) == 51
+
+
+def test_dynamics_that_lammps_gives_up_on_end_with_a_verdict(kcl, melt32, tmp_path):
+    absurd = protocol(
+        "nve", 60.0, timestep_fs=300.0, sample_ps=3.0, thermo_ps=3.0, checkpoint_ps=6.0
+    )
+    verdict = run_md(melt32, kcl, classical_engine(), absurd, tmp_path)
+    assert not verdict["stable"]
+    assert "LAMMPS stopped" in verdict["reason"]

@@ -119,7 +119,7 @@ def run_md(
     total, chunk = protocol.steps(protocol.duration_ps), protocol.steps(protocol.checkpoint_ps)
     limits = LIMITS | protocol.limits
     broken, began, first = None, time.monotonic(), step
-    while step < total and broken is None:
+    while broken is None:  # also when only the end of a killed run is missing
         goal = min(total, step - step % chunk + chunk)
         try:
             # `upto` and the fixed start and stop keep a temperature ramp one ramp over all chunks
@@ -129,18 +129,20 @@ def run_md(
         step = goal
         broken = alarm() or broken or _judged(folder, step, protocol, len(start), limits)
         _report_speed(step, total, first, began, protocol)
+        if step >= total:
+            break
     if broken:
         # what follows the alarm was run without forces
         _forget_beyond(folder, max(broken.step, 1), protocol.timestep_fs)
     reason = (
         f"at {broken.step * protocol.timestep_fs / 1000:.2f} ps: {broken.reason}" if broken else ""
     )
-    reached = read_thermo(folder)["time_ps"].max()
+    times = read_thermo(folder)["time_ps"]
     hours = (time.monotonic() - began) / 3600
     verdict = {
         "stable": broken is None,
         "reason": reason,
-        "reached_ps": float(reached),
+        "reached_ps": float(times.max()) if len(times) else 0.0,
         "ns_per_day": (step - first) * protocol.timestep_fs * 1e-6 / hours * 24,
         "threads": threads,
         "protocol": asdict(protocol) | {"limits": limits},
@@ -153,7 +155,7 @@ def run_md(
     write_json(folder / VERDICT, verdict)
     for restart in folder.glob("restart.*"):
         restart.unlink()
-    print(f"broke {reason}" if broken else f"stable over {reached:g} ps", flush=True)
+    print(f"broke {reason}" if broken else f"stable over {verdict['reached_ps']:g} ps", flush=True)
     return json.loads((folder / VERDICT).read_text())
 
 
@@ -178,7 +180,7 @@ def judge(thermo: pd.DataFrame, protocol: Protocol, n_atoms: int, limits: dict) 
         return f"temperature of {temperature:.0f} K, target {target:.0f} K"
     drift = (last["potential_energy_eV"].mean() - first["potential_energy_eV"].mean()) / n_atoms
     if low == high and abs(drift) > limits["energy_eV_atom"]:
-        return f"potential energy drifted by {drift:+.2f} eV/atom since the first picosecond"
+        return f"potential energy drifted by {drift:+.2f} eV/atom since the start"
     return None
 
 
@@ -269,6 +271,7 @@ def _forget_beyond(folder: Path, step: int, timestep_fs: float) -> None:
         trajectory.unlink(missing_ok=True)
         thermo.unlink(missing_ok=True)
         return
+    trajectory.touch()  # LAMMPS may have stopped before its first frame
     with open(trajectory, "rb+") as file:
         keep = 0
         while line := file.readline():
@@ -284,16 +287,18 @@ def _forget_beyond(folder: Path, step: int, timestep_fs: float) -> None:
 
 def read_thermo(folder: Path) -> pd.DataFrame:
     """Rows of thermo.csv, each time once: LAMMPS repeats a row where two chunks meet."""
+    if not (folder / THERMO).exists():
+        return pd.DataFrame(columns=list(THERMO_COLUMNS))
     rows = pd.read_csv(folder / THERMO, on_bad_lines="skip")
     return rows.dropna(subset="conserved_energy_eV").drop_duplicates("time_ps", keep="last")
 
 
 def _report_speed(step: int, total: int, first: int, began: float, protocol: Protocol) -> None:
     seconds = max(time.monotonic() - began, 1e-9)
-    rate = (step - first) / seconds
+    done = max(step - first, 1)
     print(
         f"{step * protocol.timestep_fs / 1000:9.2f} of {protocol.duration_ps:g} ps   "
-        f"{rate * protocol.timestep_fs * 1e-6 * 86400:8.2f} ns/day   "
-        f"{(total - step) / rate:6.0f} s left",
+        f"{done * protocol.timestep_fs * 1e-6 * 86400 / seconds:8.2f} ns/day   "
+        f"{(total - step) * seconds / done:6.0f} s left",
         flush=True,
     )
