@@ -49,8 +49,9 @@ def test_nve_conserves_the_energy(attach, kcl, melt32, tmp_path):
     assert abs(drift) / len(melt32) < 2e-4  # eV/atom/ps
 
 
-def test_nvt_conserves_what_nose_hoover_conserves(attach, kcl, melt32, tmp_path):
-    run_md(melt32, kcl, attach, protocol("nvt", 1.0), tmp_path)
+@pytest.mark.parametrize("ensemble", ["nvt", "npt"])
+def test_baths_conserve_their_extended_energy(attach, ensemble, kcl, melt32, tmp_path):
+    run_md(melt32, kcl, attach, protocol(ensemble, 1.0, pressure_bar=1000.0), tmp_path)
     thermo = read_thermo(tmp_path)
     assert thermo["conserved_energy_eV"].std() < 0.05 * thermo["total_energy_eV"].std()
 
