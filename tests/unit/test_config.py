@@ -62,16 +62,14 @@ def test_every_study_loads_with_its_defaults(path):
     study, systems = load_study(path.stem, CONFIG)
     written = yaml.safe_load(path.read_text())
     assert list(systems) == written["systems"]
-    assert (
-        study["pool"]
-        == {"generator": "npt_ramp", "potential": "bmhtf", "timestep_fs": 2.0} | (written["pool"])
-    )
+    assert study["pool"].items() >= written["pool"].items()
+    assert (study["pool"]["generator"], study["pool"]["potential"]) == ("npt_ramp", "bmhtf")
     assert study["descriptors"]["cutoff_A"] == 6.0
     for model in study["models"].values():
         assert model["model"] == "schnet"
         assert {"batch_size", "patience", "stress_weight"} <= set(model["training"])
     for simulation in study["simulations"].values():
-        assert {"density_g_cm3", "engine", "limits", "sample_ps", "seed"} <= set(simulation)
+        assert {"density_g_cm3", "limits", "sample_ps", "seed"} <= set(simulation)
     assert {"batches", "net_force_gate_eV_A", "failed_share", "settings"} <= set(study["labels"])
 
 
