@@ -101,6 +101,12 @@ MISTAKES = {
         "simulations.nvt_1200K.density_g_cm3: 'dense'",
         "give 'experiment' or a number",
     ),
+    "setting of another labeler": (
+        STUDY,
+        {"labels/settings": {"cutoff_Ry": 400}},
+        "labels.settings.cutoff_Ry: the labeler lammps has no such setting",
+        "it takes potential",
+    ),
     "missing parameters of a pair": (
         SYSTEM,
         {"potential/pairs/K-Cl": None},

@@ -231,6 +231,13 @@ def _study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
                 f"selectors.{name}: no selector of that name; choose from "
                 f"{', '.join(sorted(SELECTORS))}, or name one with `selector:`"
             )
+    labeler = LABELERS[study["labels"]["labeler"]]
+    for key in study["labels"]["settings"]:
+        if key not in labeler.study_settings:
+            mistakes.append(
+                f"labels.settings.{key}: the labeler {labeler.name} has no such setting; it takes "
+                f"{', '.join(sorted(labeler.study_settings))}"
+            )
     if study["labels"]["labeler"] == "cp2k":
         kinds = system.get("cp2k", {}).get("kinds", {})
         for species in system["species"]:

@@ -8,13 +8,12 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 from minset.label import cp2k
 from minset.config import ConfigError, load_study, simulation_density
 from minset.system import pair_names
-from snakemake.exceptions import WorkflowError
 
 STUDY = str(config["study"])
 try:
     study, systems = load_study(STUDY, Path(workflow.basedir) / "config")
 except ConfigError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(str(error))
 
 POOL = f"results/{{system}}/pool/{STUDY}"
 SELECTION = f"results/{{system}}/selection/{STUDY}"

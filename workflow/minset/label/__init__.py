@@ -7,6 +7,8 @@ from minset.label import classical, cp2k
 from minset.label.batch import Labeler
 
 LABELERS = {
-    "cp2k": Labeler("cp2k", cp2k.label, cp2k.physics_settings),
-    "lammps": Labeler("lammps", classical.label, classical.physics_settings),
+    "cp2k": Labeler("cp2k", cp2k.label, cp2k.physics_settings, cp2k.STUDY_SETTINGS),
+    "lammps": Labeler(
+        "lammps", classical.label, classical.physics_settings, classical.STUDY_SETTINGS
+    ),
 }

@@ -34,12 +34,14 @@ _ASYMMETRY_EV_A3 = 1e-5
 
 @dataclass(frozen=True)
 class Labeler:
-    """A labeler: `label(atoms, settings, workdir, threads) -> RawLabel`, and
-    `physics_settings(settings)`, the part of the settings that changes a label."""
+    """A labeler: `label(atoms, settings, workdir, threads) -> RawLabel`,
+    `physics_settings(settings)`, the part of the settings that changes a label, and the names of
+    the settings that a study may give."""
 
     name: str
     label: Callable[[Atoms, dict, Path, int], RawLabel]
     physics_settings: Callable[[dict], dict]
+    study_settings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

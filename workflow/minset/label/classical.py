@@ -9,6 +9,8 @@ from minset.label.store import RawLabel
 from minset.lammps_session import classical_commands, gather, load_atoms, open_lammps
 from minset.units import BAR_EV_A3
 
+STUDY_SETTINGS = frozenset({"potential"})
+
 
 def physics_settings(settings: dict) -> dict:
     """All settings: the potential's name and its parameters."""

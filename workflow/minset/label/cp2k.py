@@ -37,6 +37,8 @@ _PHYSICS = {
     *("method", "functional", "dispersion", "cutoff_Ry", "rel_cutoff_Ry", "eps_default"),
     *("eps_scf", "kinds", "charge", "basis_set_file", "potential_file"),
 }
+# all but what belongs to the system
+STUDY_SETTINGS = frozenset(_EFFORT | _PHYSICS - {"method", "kinds"})
 _CHOICES = {
     "method": ("GPW", "GAPW"),
     "functional": ("PBE",),
