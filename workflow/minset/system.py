@@ -52,8 +52,8 @@ def pair_parameters(system: dict, first: str, second: str) -> dict:
 def closest_physical_A(system: dict) -> dict[str, float]:
     """Distance per pair below which a configuration is unphysical: 0.6 sigma of the potential, in A.
 
-    In melts up to 2200 K unlike ions stay beyond about 0.75 sigma; the classical potential's own
-    barrier against collapse lies at 0.4 sigma.
+    In pools of KCl up to 1700 K unlike ions stay beyond 0.8 sigma; the classical potential's own
+    barrier against collapse lies at about 0.4 sigma.
     """
     return {
         name: 0.6 * pair_parameters(system, *name.split("-"))["sigma_A"]
