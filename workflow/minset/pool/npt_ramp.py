@@ -142,10 +142,10 @@ def _melt(path: Path, system: dict, settings: dict) -> Atoms:
 def _run(start: Atoms, system: dict, attach, protocol: Protocol, folder: Path) -> None:
     verdict = run_md(start, system, attach, protocol, folder)
     if not verdict["stable"]:
-        raise RuntimeError(
-            f"the classical pool run of {system['name']} broke after {verdict['reached_ps']:g} ps: "
-            f"{verdict['reason']}; shorten pool.timestep_fs, or lower pool.temperature_K: some "
-            "Tosi-Fumi potentials (NaF, LiF, KF) have a low barrier against collapse"
+        raise ValueError(
+            f"the classical pool run of {system['name']} broke {verdict['reason']}. If it boils, "
+            "lower pool.temperature_K, raise pool.pressure_bar or use more pool.ions; otherwise "
+            "shorten pool.timestep_fs (NaF, LiF and KF have a low barrier against collapse)"
         )
 
 

@@ -22,6 +22,7 @@ LIMITS = {
     "force_eV_A": 30.0,
     "temperature_percent": 30.0,
     "energy_eV_atom": 0.25,
+    "expansion": 2.0,  # volume relative to the first window's
     "window_ps": 1.0,
 }
 

@@ -171,6 +171,9 @@ def judge(thermo: pd.DataFrame, protocol: Protocol, n_atoms: int, limits: dict) 
     if len(thermo) < 2 * rows:
         return None
     last, first = thermo.iloc[-rows:], thermo.iloc[:rows]
+    expansion = last["volume_A3"].mean() / first["volume_A3"].mean()
+    if expansion > limits["expansion"]:
+        return f"the liquid boils: its volume has grown {expansion:.1f} times"
     low, high = protocol.temperature_K
     target = low + (high - low) * last["time_ps"].mean() / protocol.duration_ps
     temperature = last["temperature_K"].mean()
