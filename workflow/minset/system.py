@@ -66,11 +66,6 @@ def mass_of(system: dict, symbols: list[str]) -> float:
     return float(sum(system["species"][s]["mass_u"] for s in symbols))
 
 
-def charges_of(system: dict, symbols: list[str]) -> np.ndarray:
-    """Ionic charges in e, shape (n,)."""
-    return np.array([system["species"][s]["charge"] for s in symbols])
-
-
 def reference_density_g_cm3(fit: dict, temperature_K):
     """Density fit rho = a - b T; NaN where T is outside the fit's validity."""
     T = np.asarray(temperature_K, dtype=float)

@@ -7,7 +7,6 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from minset.label import cp2k
 from minset.config import ConfigError, load_study, simulation_density
-from minset.system import pair_names
 
 STUDY = str(config["study"])
 try:
@@ -71,9 +70,9 @@ def simulated(simulation):
     settings = study["simulations"][simulation]
     runs = []
     for run in model_runs():
-        selector, size = run.split("-")[0], int(run.split("-")[1][1:])
-        wanted = size in settings.get("sizes", [size])
-        if wanted and selector in settings.get("selectors", [selector]):
+        row = run_row(run)
+        wanted = row["size"] in settings.get("sizes", [row["size"]])
+        if wanted and row["selector"] in settings.get("selectors", [row["selector"]]):
             runs.append(run)
     return study["reference"] + runs
 
