@@ -1,7 +1,6 @@
 """Describe every frame of a pool."""
 
 import numpy as np
-import torch
 
 from minset.files import written_aside
 from minset.model.architecture import hyper_of
@@ -10,8 +9,7 @@ from minset.select.descriptors import untrained_schnet
 
 def main(pool, descriptors, settings: dict, threads: int = 1) -> None:
     """Write an array with one row per frame."""
-    torch.set_num_threads(threads)
-    rows = untrained_schnet(pool, hyper_of(settings), settings["seed"])
+    rows = untrained_schnet(pool, hyper_of(settings), settings["seed"], threads)
     with written_aside(descriptors) as aside:
         np.save(aside, rows, allow_pickle=False)
 

@@ -33,16 +33,19 @@ def melt32(kcl):
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory) -> Path:
-    """A small SchNet with random weights, saved."""
+    """A small SchNet with random weights, saved, and its compressed form."""
     import torch
 
     from minset.model.architecture import build_model, hyper_of, save_model
+    from minset.model.compressed import save_compressed, tabulate
 
     folder = tmp_path_factory.mktemp("model")
     hyper = hyper_of({"size": "small"})
     torch.manual_seed(5)
     offsets = {"19": -1.5, "17": -2.5}
-    save_model(folder, build_model(hyper), {"hyper": hyper, "energy_offsets_eV": offsets})
+    model, description = build_model(hyper), {"hyper": hyper, "energy_offsets_eV": offsets}
+    save_model(folder, model, description)
+    save_compressed(folder / "compressed.npz", tabulate(model, description, segments=1024))
     return folder
 
 

@@ -18,7 +18,8 @@ from minset.model.architecture import (
     save_model,
     spk,
 )
-from minset.model.evaluator import NeighbourPairs, schnetpack_evaluator
+from minset.model.evaluator import schnetpack_evaluator
+from minset.model.neighbours import VerletList, undirected_pairs
 from minset.model.repulsion import zbl_energy
 
 
@@ -141,26 +142,39 @@ def test_energy_offsets_are_added_per_atom(model_folder, melt32):
     assert shifted.atomic_energies_eV.sum() == pytest.approx(shifted.energy_eV)
 
 
-def test_listed_pairs_are_the_fresh_ones_while_atoms_move_wrap_and_the_cell_breathes(melt32):
+@pytest.mark.parametrize("twice", [True, False])
+def test_listed_pairs_are_the_fresh_ones_while_atoms_move_wrap_and_the_cell_breathes(twice, melt32):
     rng = np.random.default_rng(0)
-    pairs = NeighbourPairs(cutoff_A=6.0, skin_A=0.6)
+    pairs = VerletList(cutoff_A=6.0, skin_A=0.6, twice=twice)
     positions, cell = melt32.positions.copy(), np.array(melt32.cell)
     rebuilt = 0
     for step in range(60):
-        before = pairs.built_at
         positions += rng.normal(0, 0.05, positions.shape)
         scale = 1 + 0.01 * np.sin(step / 5)
         now, box = positions * scale, cell * scale
         if step % 3 == 0:
             now = now % np.diag(box)  # LAMMPS hands over wrapped positions now and then
-        i, _, vectors, distances = pairs.within_cutoff(now, box)
-        fresh = neighbour_list("ijd", positions=now, cell=box, pbc=[1, 1, 1], cutoff=6.0)
-        assert len(distances) == len(fresh[2])
-        assert np.allclose(np.sort(distances), np.sort(fresh[2]), atol=1e-9)
-        assert np.array_equal(np.bincount(i, minlength=32), np.bincount(fresh[0], minlength=32))
-        assert np.allclose(np.linalg.norm(vectors, axis=1), distances)
-        rebuilt += pairs.built_at is not before
+        continuous, renewed = pairs.update(now, box)
+        vectors = continuous[pairs.j] - continuous[pairs.i] + pairs.shifts @ box
+        distances = np.linalg.norm(vectors, axis=1)
+        distances = distances[distances < 6.0]
+        # matscipy as the second opinion
+        fresh = neighbour_list("d", positions=now, cell=box, pbc=[1, 1, 1], cutoff=6.0)
+        expected = np.sort(fresh) if twice else np.sort(fresh)[::2]
+        assert len(distances) == len(expected)
+        assert np.allclose(np.sort(distances), expected, atol=1e-9)
+        rebuilt += renewed
     assert 1 < rebuilt < 60
+
+
+def test_undirected_pairs_are_each_pair_once_in_order(melt32):
+    i, j, vectors = undirected_pairs(melt32.positions, np.array(melt32.cell), 6.0)
+    assert np.all(np.diff(i) >= 0)
+    both = np.concatenate([np.linalg.norm(vectors, axis=1)] * 2)
+    expected = neighbour_list("ijd", melt32, 6.0)
+    assert np.allclose(np.sort(both), np.sort(expected[2]))
+    degree = np.bincount(i, minlength=32) + np.bincount(j, minlength=32)
+    assert np.array_equal(degree, np.bincount(expected[0], minlength=32))
 
 
 def test_cells_smaller_than_the_cutoff_see_their_images(model_folder):

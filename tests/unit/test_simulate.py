@@ -12,9 +12,7 @@ import pytest
 
 from minset.analyse.trajectory import read_trajectory
 from minset.lammps_session import gather, load_atoms, open_lammps
-from minset.model.architecture import load_model
-from minset.model.evaluator import schnetpack_evaluator
-from minset.simulate.engines import LIMITS, classical_engine, model_engine
+from minset.simulate.engines import EVALUATORS, LIMITS, classical_engine, model_engine
 from minset.simulate.run import FINAL, TRAJECTORY, VERDICT, Protocol, read_thermo, run_md
 from minset.simulate.start import random_insertion
 from minset.units import BAR_EV_A3
@@ -32,11 +30,11 @@ def protocol(ensemble: str, duration_ps: float, **changes) -> Protocol:
     return Protocol(ensemble=ensemble, duration_ps=duration_ps, **(settings | changes))
 
 
-@pytest.fixture(params=["classical", "model"])
+@pytest.fixture(params=["classical", *EVALUATORS])
 def attach(request, model_folder):
-    return (
-        classical_engine() if request.param == "classical" else model_engine(model_folder, LIMITS)
-    )
+    if request.param == "classical":
+        return classical_engine()
+    return model_engine(model_folder, LIMITS, evaluator=request.param)
 
 
 def test_nve_conserves_the_energy(attach, kcl, melt32, tmp_path):
@@ -56,16 +54,16 @@ def test_baths_conserve_their_extended_energy(attach, ensemble, kcl, melt32, tmp
     assert thermo["conserved_energy_eV"].std() < 0.05 * thermo["total_energy_eV"].std()
 
 
-def test_pressure_behind_fix_external_is_a_volume_derivative(model_folder, kcl, melt32):
-    model, description = load_model(model_folder)
-    evaluate = schnetpack_evaluator(model, description, melt32.numbers)
+@pytest.mark.parametrize("evaluator", EVALUATORS)
+def test_pressure_behind_fix_external_is_a_volume_derivative(evaluator, model_folder, kcl, melt32):
+    evaluate = EVALUATORS[evaluator](model_folder, melt32.numbers, 1)
     cell, h = np.array(melt32.cell), 1e-3
     up = evaluate(melt32.positions * (1 + h), cell * (1 + h)).energy_eV
     down = evaluate(melt32.positions * (1 - h), cell * (1 - h)).energy_eV
     expected = -(up - down) / (6 * h) / melt32.cell.volume / BAR_EV_A3
     lmp = open_lammps()
     load_atoms(lmp, melt32, kcl)
-    model_engine(model_folder, LIMITS)(lmp, list(melt32.symbols), kcl)
+    model_engine(model_folder, LIMITS, evaluator=evaluator)(lmp, list(melt32.symbols), kcl)
     lmp.command("run 0")
     assert lmp.get_thermo("press") == pytest.approx(expected, rel=2e-3, abs=20)
     assert lmp.get_thermo("pe") == pytest.approx(

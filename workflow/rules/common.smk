@@ -112,11 +112,12 @@ def model_of(wildcards):
     """Model files that a simulation needs; none for a classical reference."""
     if wildcards.engine in study["reference"]:
         return []
+    compressed = study["simulations"][wildcards.simulation]["engine"] == "compressed"
     return expand(
         f"{MODEL}/{{engine}}/{{file}}",
         system=wildcards.system,
         engine=wildcards.engine,
-        file=["model.pt", "model.json"],
+        file=["compressed.npz"] if compressed else ["model.pt", "model.json"],
     )
 
 

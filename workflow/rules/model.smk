@@ -1,4 +1,4 @@
-# Model: train a potential on a dataset.
+# Model: train a potential on a dataset, and compress it for simulations.
 
 
 # dataset -> trained model (state dict and JSON) and its loss curve
@@ -28,3 +28,26 @@ rule train:
         "Train {wildcards.model} on {wildcards.size} frames by {wildcards.selector}, seed {wildcards.seed}"
     script:
         "../../scripts/train.py"
+
+
+# trained model -> the same with tabulated filters, and its differences to the network
+rule compress:
+    input:
+        train=f"{DATASET}/{{selector}}-n{{size}}-s{{seed}}/train.extxyz",
+        weights=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/model.pt",
+        description=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/model.json",
+    output:
+        compressed=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/compressed.npz",
+        check=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/compression.csv",
+    log:
+        f"{LOG}/compress/{{selector}}-n{{size}}-s{{seed}}-{{model}}.log",
+    conda:
+        "../../envs/minset.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    message:
+        "Compress {wildcards.model} of {wildcards.size} frames by {wildcards.selector}, seed {wildcards.seed}"
+    script:
+        "../../scripts/compress.py"

@@ -1,13 +1,23 @@
-"""Energy, forces and virial of a trained model for one structure, step after step of MD."""
+"""Force calls: energy, forces and virial of a trained model for one structure, step after step of MD.
+
+``compressed_evaluator`` is what simulations use: filters are looked up (``minset.model.tables``) and
+derivatives are written out by hand (``minset.model.kernels``), so that a step costs neither filter
+networks nor an autograd graph. ``schnetpack_evaluator`` is the network itself, the reference.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from matscipy.neighbours import neighbour_list
 
+from minset.model import passes
 from minset.model.architecture import predict
+from minset.model.compressed import Compressed
+from minset.model.kernels import Near, sorted_rows
+from minset.model.neighbours import VerletList
+
+ROWS_PER_BLOCK = 64  # atoms whose features stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -18,10 +28,82 @@ class Evaluation:
     atomic_energies_eV: np.ndarray  # (n,), offsets included
     forces_eV_A: np.ndarray  # (n, 3)
     virial_eV: np.ndarray  # (3, 3), dE/dstrain; stress = virial / volume
-    pairs: tuple[np.ndarray, np.ndarray, np.ndarray]  # i, j, distance of all pairs in the cutoff
+    shortest_A: np.ndarray  # (S, S), shortest distance between species by atomic number; inf: none
 
 
 Evaluator = Callable[[np.ndarray, np.ndarray], Evaluation]
+"""``evaluate(positions_A (n, 3), cell_A (3, 3))``"""
+
+
+def compressed_evaluator(
+    compressed: Compressed, numbers: np.ndarray, threads: int = 1, skin_A: float = 1.5
+) -> Evaluator:
+    """Force calls of a compressed model on the processor.
+
+    Parameters
+    ----------
+    compressed
+        From ``tabulate`` or ``load_compressed``.
+    numbers
+        Atomic numbers, shape (n,).
+    threads
+        For the compiled loops; the sums of a run depend on it in the last digits.
+    skin_A
+        Of the neighbour list: the larger, the rarer it is made and the longer it is.
+
+    Returns
+    -------
+    callable
+        ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``. Cells smaller than the
+        cutoff work: a pair appears once per periodic image. Positions may be wrapped or not.
+    """
+    passes.use_threads(threads)
+    c, n = compressed, len(numbers)
+    n_layers, n_features, n_filters = c.layers.in2f.shape
+    species = np.searchsorted(c.numbers, numbers)
+    present, n_species = np.unique(species), len(c.numbers)
+    v_of_species = c.embedding @ c.layers.in2f[0]
+    blocks = max(threads, -(-n // ROWS_PER_BLOCK))
+    rows = np.unique(np.linspace(0, n, blocks + 1).astype(np.int64))
+    x, g_x = np.empty((n, n_features), np.float32), np.empty((n, n_features), np.float32)
+    v, g_m = np.empty((n_layers, n, n_filters), np.float32), np.empty((n, n_filters), np.float32)
+    parts = np.empty((threads, n, n_filters), np.float32)
+    sigma = np.empty((n_layers, n, n_features), np.float32)
+    atomic, repulsion = np.empty(n), np.empty((threads, n))
+    forces, virial = np.empty((threads, n, 3)), np.empty((threads, 3, 3))
+    shortest = np.empty((threads, n_species, n_species))
+    pairs, p = VerletList(c.cutoff_A, skin_A, twice=False), _Arranged()
+
+    def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
+        continuous, renewed = pairs.update(positions, cell)
+        if renewed:
+            p.arrange(pairs, positions, cell, threads)
+        kinds = species[p.order]
+        passes.find_pairs(
+            p.chunks, p.listed, p.lattice @ cell, continuous[p.order], kinds, c.cutoff_A, c.segments,
+            c.repulsion, p.near, p.vector, p.distance, p.g_d_repulsion, repulsion, shortest,
+        )  # fmt: skip
+        x[:], v[0] = c.embedding[kinds], v_of_species[kinds]
+        passes.forward(p.chunks, rows, p.near, c.layers, x, v, parts, sigma)
+        passes.readout(rows, c.readout, c.readout_bias, x, atomic, g_x)
+        passes.backward(p.chunks, rows, p.near, c.layers, v, sigma, g_x, g_m, parts, p.g_d)
+        passes.pair_forces(
+            p.chunks, p.near, p.vector, p.distance, p.g_d, p.g_d_repulsion, forces, virial
+        )
+        energies, total = np.empty(n), np.empty((n, 3))
+        energies[p.order] = atomic + repulsion.sum(axis=0) + c.offsets_eV[kinds]
+        total[p.order] = forces.sum(axis=0)
+        strain = virial.sum(axis=0)
+        nearest = shortest.min(axis=0)[np.ix_(present, present)]
+        return Evaluation(
+            energy_eV=float(energies.sum()),
+            atomic_energies_eV=energies,
+            forces_eV_A=total,
+            virial_eV=0.5 * (strain + strain.T),
+            shortest_A=np.minimum(nearest, nearest.T),
+        )
+
+    return evaluate
 
 
 def schnetpack_evaluator(
@@ -42,23 +124,31 @@ def schnetpack_evaluator(
     Returns
     -------
     callable
-        ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``. Cells smaller than the cutoff
-        work: a pair appears once per periodic image. Positions may be wrapped or not.
+        ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``. As of
+        ``compressed_evaluator``; a model in double precision is evaluated in it.
     """
     cutoff = description["hyper"]["cutoff_A"]
     offset = np.array([description["energy_offsets_eV"][str(z)] for z in numbers])
+    dtype = model.representation.embedding.weight.dtype
     atomic_numbers = torch.as_tensor(numbers, dtype=torch.long)
-    pairs = NeighbourPairs(cutoff, skin_A)
+    kinds, species = np.unique(numbers, return_inverse=True)
+    pairs = VerletList(cutoff, skin_A, twice=True)
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
-        i, j, vectors, distances = pairs.within_cutoff(positions, cell)
+        continuous, _ = pairs.update(positions, cell)
+        vectors = continuous[pairs.j] - continuous[pairs.i] + pairs.shifts @ cell
+        distances = np.linalg.norm(vectors, axis=1)
+        inside = distances < cutoff
+        i, j = pairs.i[inside].astype(np.int64), pairs.j[inside].astype(np.int64)
+        shortest = np.full((len(kinds), len(kinds)), np.inf)
+        np.minimum.at(shortest, (species[i], species[j]), distances[inside])
         batch = {
             "_atomic_numbers": atomic_numbers,
-            "_idx_i": torch.as_tensor(i, dtype=torch.long),
-            "_idx_j": torch.as_tensor(j, dtype=torch.long),
+            "_idx_i": torch.as_tensor(i),
+            "_idx_j": torch.as_tensor(j),
             "_idx_m": torch.zeros(len(numbers), dtype=torch.long),
             "_n_atoms": torch.tensor([len(numbers)]),
-            "_Rij": torch.as_tensor(vectors, dtype=torch.float32),
+            "_Rij": torch.as_tensor(vectors[inside], dtype=dtype),
         }
         result = predict(model, batch)
         atomic = result["energy_per_atom"].detach().double().numpy().reshape(-1) + offset
@@ -68,46 +158,52 @@ def schnetpack_evaluator(
             atomic_energies_eV=atomic,
             forces_eV_A=result["forces"].double().numpy(),
             virial_eV=0.5 * (virial + virial.T),
-            pairs=(i, j, distances),
+            shortest_A=shortest,
         )
 
     return evaluate
 
 
-class NeighbourPairs:
-    """Directed pairs within a cutoff, from a list with a skin that is rebuilt only when needed."""
+class _Arranged:
+    """Listed pairs in the order in which they are worked on, and the buffers for them."""
 
-    def __init__(self, cutoff_A: float, skin_A: float):
-        self.cutoff, self.skin = cutoff_A, skin_A
-        self.built_at = None
+    def __init__(self):
+        self.size = -1
 
-    def within_cutoff(self, positions: np.ndarray, cell: np.ndarray):
-        """Return i (e,), j (e,), r_j - r_i (e, 3) and distances (e,) of all pairs in the cutoff."""
-        fractional = np.linalg.solve(cell.T, positions.T).T
-        if self._outdated(fractional, cell):
-            self.i, self.j, self.shifts = neighbour_list(
-                "ijS", positions=positions, cell=cell, pbc=np.ones(3, bool), cutoff=self.reach
-            )
-            self.built_at = (fractional, cell.copy())
-        # An atom that was wrapped since the list was built is followed to its image.
-        continuous = fractional - np.round(fractional - self.built_at[0])
-        vectors = (continuous[self.j] - continuous[self.i] + self.shifts) @ cell
-        distances = np.sqrt(np.einsum("ed,ed->e", vectors, vectors))
-        inside = distances < self.cutoff
-        return self.i[inside], self.j[inside], vectors[inside], distances[inside]
+    def arrange(self, pairs: VerletList, positions: np.ndarray, cell: np.ndarray, chunks: int):
+        """Sort atoms along a space-filling curve and pairs by atom; each pair at its earlier atom."""
+        n = len(positions)
+        self.order = np.argsort(_morton(positions, cell), kind="stable")
+        rank = np.empty(n, np.int64)
+        rank[self.order] = np.arange(n)
+        i, j = rank[pairs.i], rank[pairs.j]
+        shifts = pairs.shifts * np.where(i > j, -1, 1)[:, None]
+        farthest = np.abs(shifts).max(initial=0)
+        base = 2 * farthest + 1
+        self.lattice = np.indices((base,) * 3).reshape(3, -1).T - float(farthest)
+        shift = (shifts + farthest) @ [base**2, base, 1]
+        i, j = np.minimum(i, j), np.maximum(i, j)
+        by_row, begin = sorted_rows(i, n)
+        self.listed = passes.Listed(begin, j[by_row], shift[by_row])
+        borders = np.searchsorted(begin, np.linspace(0, len(j), chunks + 1)[1:-1])
+        self.chunks = np.array([0, *borders, n])
+        if len(j) > self.size:
+            self.size = size = len(j) + len(j) // 8  # lists of a liquid differ in length
+            self.j, self.segment = np.empty(size, np.int32), np.empty(size, np.int32)
+            self.weights, self.slopes = np.empty((size, 4), "f4"), np.empty((size, 4), "f4")
+            self.vector, self.distance = np.empty((size, 3)), np.empty(size)
+            self.g_d, self.g_d_repulsion = np.empty(size, np.float32), np.empty(size)
+        self.near = Near(
+            begin[:-1], np.empty(n, np.int64), self.j, self.segment, self.weights, self.slopes
+        )
 
-    @property
-    def reach(self) -> float:
-        """Distance to which pairs are listed, in A."""
-        return self.cutoff + self.skin
 
-    def _outdated(self, fractional: np.ndarray, cell: np.ndarray) -> bool:
-        if self.built_at is None:
-            return True
-        old, old_cell = self.built_at
-        moved = fractional - old
-        moved -= np.round(moved)
-        distance = np.sqrt(np.max(np.einsum("nd,nd->n", moved @ cell, moved @ cell)))
-        # A cell that shrinks brings pairs closer without any atom moving in it.
-        strain = np.linalg.norm(np.linalg.solve(old_cell, cell) - np.eye(3), 2)
-        return 2 * distance + self.reach * strain > self.skin
+def _morton(positions: np.ndarray, cell: np.ndarray, bits: int = 7) -> np.ndarray:
+    """Place of each atom on a Z-order curve through the cell: near on it is near in space."""
+    fractional = positions @ np.linalg.inv(cell)
+    bins = ((fractional % 1.0) * 2**bits).astype(np.int64) & (2**bits - 1)
+    place = np.zeros(len(positions), np.int64)
+    for bit in range(bits):
+        for axis in range(3):
+            place |= ((bins[:, axis] >> bit) & 1) << (3 * bit + axis)
+    return place

@@ -5,6 +5,7 @@ knows nothing it may attract. The universal repulsion is negligible at bonding d
 below them.
 """
 
+import numpy as np
 import torch
 
 _COULOMB_EV_A = 14.399645
@@ -32,3 +33,28 @@ def zbl_energy(
     screening = sum(w * torch.exp(-b * scaled) for w, b in zip(_WEIGHTS, _EXPONENTS, strict=True))
     smooth = 0.5 * (1 + torch.cos(torch.pi * distance / cutoff_A)) * (distance < cutoff_A)
     return _COULOMB_EV_A * z_i * z_j / distance * screening * smooth
+
+
+def zbl_of(numbers, i, j, vectors, cutoff_A: float) -> tuple[float, np.ndarray, np.ndarray]:
+    """Repulsion of a structure.
+
+    Parameters
+    ----------
+    numbers
+        Atomic numbers, shape (n,).
+    i, j, vectors
+        Each pair once: indices (p,) and r_j - r_i in A, shape (p, 3).
+
+    Returns
+    -------
+    energy, forces, virial
+        In eV, in eV/A with shape (n, 3), and dE/dstrain in eV with shape (3, 3).
+    """
+    z = torch.as_tensor(numbers, dtype=torch.float64)
+    r_ij = torch.as_tensor(vectors).requires_grad_()
+    energy = zbl_energy(z[i], z[j], r_ij.norm(dim=1), cutoff_A).sum()
+    (gradient,) = torch.autograd.grad(energy, r_ij)
+    forces = np.zeros((len(numbers), 3))
+    np.add.at(forces, i, gradient.numpy())
+    np.add.at(forces, j, -gradient.numpy())
+    return float(energy.detach()), forces, vectors.T @ gradient.numpy()

@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 import torch
 from ase import Atoms
-from matscipy.neighbours import neighbour_list
 
 from minset.files import write_csv, write_torch
-from minset.model.architecture import build_model, hyper_of, predict, save_model
+from minset.model.architecture import build_model, hyper_of, save_model
+from minset.model.batches import Batches
+from minset.model.tabulated import tabulated_predict
 
 CHECKPOINT, HISTORY = "checkpoint.pt", "history.csv"
 CHECKPOINT_SECONDS = 15.0
+SEGMENTS = 256  # of the filter tables in training; forces to 1e-3 of their error after it
 
 
 def train_schnet(
@@ -68,10 +70,11 @@ def train_schnet(
     folder = Path(folder)
     hyper = hyper_of(settings)
     offsets = energy_offsets(train)
-    batches = _Batches(train, offsets, hyper["cutoff_A"], training["stress_weight"] > 0)
-    checks = _Batches(validation, offsets, hyper["cutoff_A"], training["stress_weight"] > 0)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    options = (offsets, hyper, SEGMENTS, training["stress_weight"] > 0, device)
+    batches, checks = Batches(train, *options), Batches(validation, *options)
     torch.manual_seed(seed)
-    model = build_model(hyper)
+    model = build_model(hyper).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=training["learning_rate"])
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, factor=0.5, patience=max(1, training["patience"] // 3)
@@ -95,8 +98,9 @@ def train_schnet(
             optimizer.step()
             losses.append(float(loss.detach()) * len(chosen))
         model.eval()
-        value, errors = _loss(model, checks.of(np.arange(len(validation))), training)
-        value = float(value.detach())
+        with torch.no_grad():
+            value, errors = _loss(model, checks.of(np.arange(len(validation))), training)
+        value = float(value)
         if not np.isfinite(value):
             raise ValueError(
                 f"training diverged in epoch {state['epoch'] + 1}; lower training.learning_rate "
@@ -158,48 +162,10 @@ def energy_offsets(frames: list[Atoms]) -> dict[int, float]:
     return dict(zip(species, solution.tolist(), strict=True))
 
 
-class _Batches:
-    """Frames as tensors with their neighbour lists, joined into batches on demand."""
-
-    def __init__(self, frames: list[Atoms], offsets: dict, cutoff: float, with_stress: bool):
-        self.parts = [_tensors(f, offsets, cutoff, with_stress) for f in frames]
-
-    def of(self, indices: np.ndarray) -> dict:
-        """One batch: inputs of ``predict`` and targets ``energy``, ``forces``, ``stress``."""
-        parts = [self.parts[k] for k in indices]
-        sizes = torch.tensor([len(p["_atomic_numbers"]) for p in parts])
-        starts = torch.cumsum(sizes, 0) - sizes
-        batch = {
-            key: torch.cat([p[key] for p in parts])
-            for key in ("_atomic_numbers", "_Rij", "energy", "forces", "stress", "volume")
-        }
-        for key in ("_idx_i", "_idx_j"):
-            batch[key] = torch.cat([p[key] + s for p, s in zip(parts, starts, strict=True)])
-        batch["_idx_m"] = torch.repeat_interleave(torch.arange(len(parts)), sizes)
-        batch["_n_atoms"] = sizes
-        return batch
-
-
-def _tensors(frame: Atoms, offsets: dict, cutoff: float, with_stress: bool) -> dict:
-    i, j, vectors = neighbour_list("ijD", frame, cutoff)
-    energy = frame.get_potential_energy() - sum(offsets[int(z)] for z in frame.numbers)
-    stress = frame.get_stress(voigt=False) if with_stress else np.zeros((3, 3))
-    return {
-        "_atomic_numbers": torch.as_tensor(frame.numbers, dtype=torch.long),
-        "_idx_i": torch.as_tensor(i, dtype=torch.long),
-        "_idx_j": torch.as_tensor(j, dtype=torch.long),
-        "_Rij": torch.as_tensor(vectors, dtype=torch.float32),
-        "energy": torch.tensor([energy], dtype=torch.float32),
-        "forces": torch.as_tensor(frame.get_forces(), dtype=torch.float32),
-        "stress": torch.as_tensor(stress[None], dtype=torch.float32),
-        "volume": torch.tensor([frame.cell.volume], dtype=torch.float32),
-    }
-
-
 def _loss(model, batch: dict, training: dict) -> tuple[torch.Tensor, tuple[float, float]]:
     """Weighted loss, and energy RMSE in meV/atom and force RMSE in eV/A."""
-    result = predict(model, batch, create_graph=model.training)
-    energy = ((result["energy"] - batch["energy"]) / batch["_n_atoms"]).square().mean()
+    result = tabulated_predict(model, SEGMENTS, batch)
+    energy = ((result["energy"] - batch["energy"]) / batch["atoms"]).square().mean()
     force = (result["forces"] - batch["forces"]).square().mean()
     loss = training["energy_weight"] * energy + training["force_weight"] * force
     if training["stress_weight"] > 0:

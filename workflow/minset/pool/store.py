@@ -3,6 +3,7 @@
 H5MD through znh5md: a documented HDF5 layout that other programs read, exact float64, random access.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -62,6 +63,31 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             "forces_eV_A": atoms["force/value"][:],
             "atomic_energies_eV": atoms["energies/value"][:],
         }
+
+
+def read_geometries(
+    path: Path, frames_per_batch: int
+) -> tuple[np.ndarray, int, Iterator[tuple[int, np.ndarray, np.ndarray]]]:
+    """Positions and cells of a pool that may be larger than memory.
+
+    Returns
+    -------
+    numbers, frames, batches
+        Atomic numbers (n,), the number of frames, and an iterator over the number of the first frame
+        of a batch, its positions (b, n, 3) and its cells (b, 3, 3), in A.
+    """
+
+    def batches():
+        with h5py.File(path) as file:
+            atoms = file["particles/atoms"]
+            for begin in range(0, frames, frames_per_batch):
+                batch = slice(begin, begin + frames_per_batch)
+                yield begin, atoms["position/value"][batch], atoms["box/edges/value"][batch]
+
+    with h5py.File(path) as file:
+        atoms = file["particles/atoms"]
+        numbers, frames = atoms["species/value"][0].astype(int), len(atoms["position/value"])
+    return numbers, frames, batches()
 
 
 def summary(frames: list[Atoms]) -> pd.DataFrame:

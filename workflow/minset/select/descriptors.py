@@ -1,16 +1,28 @@
-"""Descriptors of frames from an untrained SchNet representation, as in Finkbeiner et al. (2024)."""
+"""Descriptors of frames from an untrained SchNet representation, as in Finkbeiner et al. (2024).
 
+An untrained representation is a fixed function: its filters are tabulated like a trained model's.
+"""
+
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from matscipy.neighbours import neighbour_list
 
+from minset.model import passes
 from minset.model.architecture import build_representation
-from minset.pool.store import read_arrays
+from minset.model.compressed import tabulate_representation
+from minset.model.kernels import Near
+from minset.model.neighbours import undirected_pairs
+from minset.model.tables import hermite_weights
+from minset.pool.store import read_geometries
+
+SEGMENTS = 1024  # of the filter tables
 
 
-def untrained_schnet(pool: Path, hyper: dict, seed: int, frames_per_batch: int = 8) -> np.ndarray:
+def untrained_schnet(
+    pool: Path, hyper: dict, seed: int, threads: int = 1, frames_per_batch: int = 16
+) -> np.ndarray:
     """Structure descriptors of every frame of a pool.
 
     Per-atom features of an untrained SchNet representation are averaged over the atoms of each
@@ -24,51 +36,68 @@ def untrained_schnet(pool: Path, hyper: dict, seed: int, frames_per_batch: int =
         Of the representation, see ``minset.model.architecture.build_representation``.
     seed
         Of its random weights.
+    threads
+        Of the compiled loops.
     frames_per_batch
-        Bounds the memory.
+        Frames in memory at a time.
 
     Returns
     -------
     np.ndarray
         Shape (frames, species x features), float32; species by increasing atomic number.
     """
-    arrays = read_arrays(pool)
-    numbers, n_frames = arrays["numbers"].astype(int), len(arrays["positions_A"])
+    numbers, n_frames, batches = read_geometries(pool, frames_per_batch)
+    kinds = np.unique(numbers)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        representation = build_representation(hyper).eval()
-    members = [np.flatnonzero(numbers == z) for z in np.unique(numbers)]
-    rows = []
-    for begin in range(0, n_frames, frames_per_batch):
-        chunk = slice(begin, min(begin + frames_per_batch, n_frames))
-        features = _atom_features(
-            representation,
-            numbers,
-            arrays["positions_A"][chunk],
-            arrays["cells_A"][chunk],
-            hyper["cutoff_A"],
-        )
-        rows.append(np.concatenate([features[:, m].mean(axis=1) for m in members], axis=1))
-        if begin // frames_per_batch % 50 == 49:
-            print(f"descriptors of {chunk.stop} of {n_frames} frames", flush=True)
-    return np.concatenate(rows).astype(np.float32)
+        representation = build_representation(hyper)
+    embedding, layers = tabulate_representation(representation, kinds, SEGMENTS)
+    passes.use_threads(threads)
+    members = [np.flatnonzero(numbers == z) for z in kinds]
+    rows = np.empty((n_frames, len(kinds) * hyper["features"]), np.float32)
+    began = reported = time.monotonic()
+    for begin, positions, cells in batches:
+        found = [
+            undirected_pairs(x, cell, hyper["cutoff_A"])
+            for x, cell in zip(positions, cells, strict=True)
+        ]
+        start = embedding[np.searchsorted(kinds, numbers)]
+        features = _atom_features(start, layers, found, hyper["cutoff_A"], threads)
+        done = begin + len(positions)
+        rows[begin:done] = np.concatenate([features[:, m].mean(axis=1) for m in members], axis=1)
+        if time.monotonic() - reported > 5 or done == n_frames:
+            reported = time.monotonic()
+            rate = done / max(reported - began, 1e-9)
+            print(
+                f"descriptors of {done} of {n_frames} frames, {rate:.0f} frames/s, "
+                f"{(n_frames - done) / rate:.0f} s left",
+                flush=True,
+            )
+    return rows
 
 
-def _atom_features(representation, numbers, positions, cells, cutoff) -> np.ndarray:
-    """Per-atom features of several frames, shape (frames, n, features)."""
-    n = len(numbers)
-    i, j, vectors = [], [], []
-    for k, (x, cell) in enumerate(zip(positions, cells, strict=True)):
-        pairs = neighbour_list("ijD", positions=x, cell=cell, pbc=np.ones(3, bool), cutoff=cutoff)
-        i.append(pairs[0] + k * n)
-        j.append(pairs[1] + k * n)
-        vectors.append(pairs[2])
-    batch = {
-        "_atomic_numbers": torch.as_tensor(np.tile(numbers, len(positions))),
-        "_idx_i": torch.as_tensor(np.concatenate(i), dtype=torch.long),
-        "_idx_j": torch.as_tensor(np.concatenate(j), dtype=torch.long),
-        "_Rij": torch.as_tensor(np.concatenate(vectors), dtype=torch.float32),
-    }
-    with torch.no_grad():
-        features = representation(batch)["scalar_representation"]
-    return features.reshape(len(positions), n, -1).numpy()
+def _atom_features(
+    start: np.ndarray, layers: passes.Layers, found: list, cutoff_A: float, threads: int
+) -> np.ndarray:
+    """Per-atom features of several frames, shape (frames, n, features).
+
+    ``start`` (n, features) is the embedding of the atoms of one frame; ``found`` has the pairs of
+    each.
+    """
+    n, total = len(start), len(start) * len(found)
+    i = np.concatenate([pairs[0] + k * n for k, pairs in enumerate(found)])
+    j = np.concatenate([pairs[1] + k * n for k, pairs in enumerate(found)])
+    distances = np.linalg.norm(np.concatenate([pairs[2] for pairs in found]), axis=1)
+    placed = hermite_weights(torch.from_numpy(distances).float(), cutoff_A, SEGMENTS)
+    count = np.bincount(i, minlength=total)
+    near = Near(np.cumsum(count) - count, count, j, *(t.numpy() for t in placed))
+    # pairs stay inside their frame: ranges of whole frames never share an atom
+    borders = n * np.linspace(0, len(found), threads + 1).astype(np.int64)
+    x = np.tile(start, (len(found), 1))
+    n_layers, _, n_filters = layers.in2f.shape
+    v, sigma = np.empty((n_layers, total, n_filters), "f4"), np.empty((n_layers, *x.shape), "f4")
+    v[0] = x @ layers.in2f[0]
+    passes.forward(
+        borders, borders, near, layers, x, v, np.empty((threads, *v[0].shape), "f4"), sigma
+    )
+    return x.reshape(len(found), n, -1)

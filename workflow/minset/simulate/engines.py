@@ -14,8 +14,14 @@ from ase.data import atomic_numbers
 
 from minset.lammps_session import classical_commands
 from minset.model.architecture import load_model
-from minset.model.evaluator import Evaluation, schnetpack_evaluator
-from minset.system import closest_physical_A, species_of
+from minset.model.compressed import load_compressed
+from minset.model.evaluator import (
+    Evaluation,
+    Evaluator,
+    compressed_evaluator,
+    schnetpack_evaluator,
+)
+from minset.system import closest_physical_A
 
 # Dynamics beyond these count as broken; a study can change them.
 LIMITS = {
@@ -46,15 +52,16 @@ def engine_of(name: str, model_files: list[str], settings: dict, threads: int) -
     name
         Of a classical potential (``minset.system.POTENTIALS``), or of a model, for messages.
     model_files
-        Paths of ``model.pt`` and ``model.json``, or nothing.
+        Paths of the model's files, all in its folder, or nothing.
     settings
-        Of the simulation; ``limits`` is used.
+        Of the simulation; ``engine`` (a key of ``EVALUATORS``) and ``limits`` are used.
     threads
         For the force calls of a model.
     """
     if not model_files:
         return classical_engine(name)
-    return model_engine(Path(model_files[0]).parent, LIMITS | settings["limits"], threads)
+    folder, limits = Path(model_files[0]).parent, LIMITS | settings["limits"]
+    return model_engine(folder, limits, threads, settings["engine"])
 
 
 def classical_engine(potential: str = "bmhtf") -> Attach:
@@ -68,25 +75,42 @@ def classical_engine(potential: str = "bmhtf") -> Attach:
     return attach
 
 
-def model_engine(folder: Path, limits: dict, threads: int = 1) -> Attach:
+def _compressed(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
+    return compressed_evaluator(load_compressed(folder / "compressed.npz"), numbers, threads)
+
+
+def _schnetpack(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
+    torch.set_num_threads(threads)
+    return schnetpack_evaluator(*load_model(folder), numbers)
+
+
+# Force calls of a trained model: tabulated filters, or schnetpack's own network as the reference.
+EVALUATORS = {"compressed": _compressed, "schnetpack": _schnetpack}
+
+
+def model_engine(
+    folder: Path, limits: dict, threads: int = 1, evaluator: str = "compressed"
+) -> Attach:
     """A trained model behind LAMMPS's ``fix external``: forces, energy and virial each step.
 
     Parameters
     ----------
     folder
-        With ``model.pt`` and ``model.json``.
+        With the model's files.
     limits
         ``force_eV_A``: a larger force on any atom raises the alarm.
+    threads
+        Of the force calls.
+    evaluator
+        Key of ``EVALUATORS``.
     """
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
         numbers = np.array([atomic_numbers[s] for s in symbols])
-        torch.set_num_threads(threads)
-        model, description = load_model(folder)
-        evaluate = schnetpack_evaluator(model, description, numbers)
+        evaluate = EVALUATORS[evaluator](folder, numbers, threads)
         complaint: list[Alarm] = []
-        # `pair_style none` would leave LAMMPS without a communication cutoff.
-        lmp.command("pair_style zero 6.0 nocoeff")
+        # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
+        lmp.command("pair_style zero 0.5 nocoeff")
         lmp.command("pair_coeff * *")
         lmp.command("fix model all external pf/callback 1 1")
         lmp.command("fix_modify model energy yes virial yes")
@@ -97,8 +121,12 @@ def model_engine(folder: Path, limits: dict, threads: int = 1) -> Attach:
                 f[:] = 0.0  # the run ends at the end of this chunk
                 return
             order = np.argsort(tags)
-            result = evaluate(x[order], _cell(lmp))
-            found = find(result)
+            positions, cell = x[order], _cell(lmp)
+            if np.isfinite(positions).all() and np.isfinite(cell).all():
+                result = evaluate(positions, cell)
+                found = find(result)
+            else:
+                found = "positions or cell are not finite"
             if found:
                 complaint.append(Alarm(int(step), found))
                 f[:] = 0.0
@@ -122,22 +150,21 @@ def _cell(lmp) -> np.ndarray:
 
 
 def _alarm_check(symbols: list[str], system: dict, limits: dict) -> Callable[[Evaluation], str]:
-    species = species_of(system)
-    index = np.array([species.index(s) for s in symbols])
+    # by increasing atomic number, as in Evaluation.shortest_A
+    species = sorted(set(symbols), key=atomic_numbers.get)
     closest = np.zeros((len(species), len(species)))
     for name, distance in closest_physical_A(system).items():
-        a, b = (species.index(s) for s in name.split("-"))
-        closest[a, b] = closest[b, a] = distance
+        if set(name.split("-")) <= set(species):
+            a, b = (species.index(s) for s in name.split("-"))
+            closest[a, b] = closest[b, a] = distance
 
     def find(result: Evaluation) -> str:
         largest = np.abs(result.forces_eV_A).max()
         if not largest <= limits["force_eV_A"]:  # also true for NaN
             return f"force of {largest:.1f} eV/A, above {limits['force_eV_A']} eV/A"
-        i, j, distance = result.pairs
-        too_close = distance < closest[index[i], index[j]]
-        if too_close.any():
-            p = np.flatnonzero(too_close)[np.argmin(distance[too_close])]
-            return f"{symbols[i[p]]} and {symbols[j[p]]} {distance[p]:.2f} A apart"
+        if (result.shortest_A < closest).any():
+            a, b = np.unravel_index(np.argmin(result.shortest_A - closest), closest.shape)
+            return f"{species[a]} and {species[b]} {result.shortest_A[a, b]:.2f} A apart"
         return ""
 
     return find

@@ -1,0 +1,86 @@
+"""Neighbour lists: vesin's, kept over several steps of MD.
+
+vesin (Rust/C++, BSD licence) takes any cell, lists pairs once or twice, and is several times faster
+than the alternatives for a few hundred atoms.
+"""
+
+import numpy as np
+from vesin import NeighborList
+
+
+class VerletList:
+    """Pairs within a cutoff and a skin, listed anew only when one could be missing.
+
+    Parameters
+    ----------
+    cutoff_A
+        Pairs closer than this are always in the list.
+    skin_A
+        How much farther the listed pairs reach when the list is made.
+    twice
+        Every pair from both of its ends, or once.
+
+    Attributes
+    ----------
+    i, j
+        Indices of the two atoms of each listed pair, shape (p,).
+    shifts
+        Lattice vectors to add to atom j, as integers, shape (p, 3). A cell smaller than the cutoff has
+        a pair once for each image.
+    """
+
+    def __init__(self, cutoff_A: float, skin_A: float, twice: bool):
+        self.reach, self.skin = cutoff_A + skin_A, skin_A
+        self._search = NeighborList(cutoff=self.reach, full_list=twice)
+        self._made_at = None
+
+    def update(self, positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Bring the list up to date.
+
+        Parameters
+        ----------
+        positions
+            In A, shape (n, 3), wrapped or not.
+        cell
+            Lattice vectors as rows, in A, shape (3, 3); may change from call to call.
+
+        Returns
+        -------
+        continuous, renewed
+            Positions for which the listed shifts hold: an atom that was wrapped since the list was
+            made is followed to its image. And whether the list was made anew.
+        """
+        fractional = positions @ np.linalg.inv(cell)
+        renewed = self._made_at is None or self._outdated(fractional, cell)
+        if renewed:
+            self.i, self.j, self.shifts = self._search.compute(
+                points=positions, box=cell, periodic=True, quantities="ijS"
+            )
+            self._made_at = (fractional, cell.copy())
+            return positions, renewed
+        moved = fractional - self._made_at[0]
+        return (fractional - np.round(moved)) @ cell, renewed
+
+    def _outdated(self, fractional: np.ndarray, cell: np.ndarray) -> bool:
+        old, old_cell = self._made_at
+        moved = fractional - old
+        moved = (moved - np.round(moved)) @ cell
+        distance = np.sqrt(np.max(np.einsum("nd,nd->n", moved, moved)))
+        # A cell that shrinks brings pairs closer without any atom moving in it.
+        strain = np.linalg.norm(np.linalg.solve(old_cell, cell) - np.eye(3), 2)
+        return 2 * distance + self.reach * strain > self.skin
+
+
+def undirected_pairs(
+    positions: np.ndarray, cell: np.ndarray, cutoff_A: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs within a cutoff once, sorted by their first atom.
+
+    Returns
+    -------
+    i, j, vectors
+        Indices of the atoms, shape (p,), and r_j - r_i in A, shape (p, 3).
+    """
+    search = NeighborList(cutoff=cutoff_A, full_list=False, sorted=True)
+    i, j, vectors = search.compute(points=positions, box=cell, periodic=True, quantities="ijD")
+    return i.astype(np.int64), j.astype(np.int64), vectors
