@@ -8,7 +8,15 @@ import ase.io
 
 from minset.files import file_hash, working_folder, write_json, written_aside
 from minset.simulate.engines import engine_of
-from minset.simulate.run import FINAL, THERMO, TRAJECTORY, VERDICT, protocol_of, run_md
+from minset.simulate.run import (
+    FINAL,
+    LAST_GOOD,
+    THERMO,
+    TRAJECTORY,
+    VERDICT,
+    protocol_of,
+    run_md,
+)
 
 
 def main(
@@ -37,6 +45,10 @@ def main(
         atoms = ase.io.read(folder / FINAL)
     write_json(folder / VERDICT, outcome | {"phase": phase})
     # linked, not moved: a kill between these lines leaves the run whole in its working folder
+    restart = Path(verdict).with_name(LAST_GOOD)
+    restart.unlink(missing_ok=True)
+    if (folder / LAST_GOOD).exists():
+        os.link(folder / LAST_GOOD, restart)
     for name, path in ((TRAJECTORY, trajectory), (THERMO, thermo), (VERDICT, verdict)):
         with written_aside(path) as aside:
             os.link(folder / name, aside)

@@ -13,7 +13,15 @@ import pytest
 from minset.analyse.trajectory import read_trajectory
 from minset.lammps_session import gather, load_atoms, open_lammps
 from minset.simulate.engines import EVALUATORS, LIMITS, classical_engine, model_engine
-from minset.simulate.run import FINAL, TRAJECTORY, VERDICT, Protocol, read_thermo, run_md
+from minset.simulate.run import (
+    FINAL,
+    LAST_GOOD,
+    TRAJECTORY,
+    VERDICT,
+    Protocol,
+    read_thermo,
+    run_md,
+)
 from minset.simulate.start import random_insertion
 from minset.units import BAR_EV_A3
 
@@ -221,3 +229,28 @@ def test_dynamics_that_lammps_gives_up_on_end_with_a_verdict(kcl, melt32, tmp_pa
     verdict = run_md(melt32, kcl, classical_engine(), absurd, tmp_path)
     assert not verdict["stable"]
     assert "LAMMPS stopped" in verdict["reason"]
+
+
+@pytest.mark.parametrize(
+    ("kick", "complaint"),
+    [("1e308*1e308*0", "positions or cell are not finite"), ("1e308*1e308", "LAMMPS stopped")],
+)
+def test_broken_positions_end_the_run_and_leave_the_last_good_restart(
+    kick, complaint, kcl, melt32, model_folder, tmp_path
+):
+    def attach(lmp, symbols, system):
+        alarm = model_engine(model_folder, LIMITS)(lmp, symbols, system)
+        lmp.command("variable now equal step==620")
+        lmp.command(f"variable kick atom (id==3)*v_now*{kick}")
+        lmp.command("fix kick all addforce v_kick 0.0 0.0")
+        return alarm
+
+    verdict = run_md(melt32, kcl, attach, protocol("nve", 1.0), tmp_path)
+    assert not verdict["stable"]
+    assert verdict["reason"].startswith("at 0.62 ps: ")
+    assert complaint in verdict["reason"]
+    lmp = open_lammps()
+    lmp.command(f"read_restart {tmp_path / LAST_GOOD}")
+    assert lmp.extract_global("ntimestep") == 500
+    assert np.isfinite(gather(lmp, "x", 3)).all()
+    lmp.close()

@@ -1,7 +1,8 @@
 """Molecular dynamics in LAMMPS with any force engine: resumable, watched, its speed in the log.
 
 A run's folder holds ``trajectory.lammpstrj`` (wrapped and unwrapped coordinates), ``thermo.csv``,
-``verdict.json`` once it has ended, and two alternating LAMMPS restart files while it goes on.
+``verdict.json`` once it has ended, and two alternating LAMMPS restart files while it goes on. Of a run
+that broke, the last of them from before the break stays as ``last-good.restart``.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from minset.system import species_of
 
 TRAJECTORY, THERMO = "trajectory.lammpstrj", "thermo.csv"
 VERDICT, FINAL = "verdict.json", "final.extxyz"
+LAST_GOOD = "last-good.restart"
 THERMO_COLUMNS = {
     "time_ps": "time",
     "temperature_K": "temp",
@@ -125,7 +127,8 @@ def run_md(
             # `upto` and the fixed start and stop keep a temperature ramp one ramp over all chunks
             lmp.command(f"run {goal} upto start 0 stop {total} post no")
         except Exception as error:  # LAMMPS raises plain Exception: lost atoms, NaN coordinates
-            broken = Alarm(goal, f"LAMMPS stopped: {str(error).strip()}")
+            stopped_at = int(lmp.extract_global("ntimestep"))
+            broken = Alarm(stopped_at, f"LAMMPS stopped: {str(error).strip()}")
         step = goal
         broken = alarm() or broken or _judged(folder, step, protocol, len(start), limits)
         _report_speed(step, total, first, began, protocol)
@@ -152,6 +155,8 @@ def run_md(
             write_extxyz(aside, _current_atoms(lmp, start))
     lmp.close()
     write_csv(folder / THERMO, read_thermo(folder))
+    if broken:
+        _keep_last_good(folder, broken.step)
     write_json(folder / VERDICT, verdict)
     for restart in folder.glob("restart.*"):
         restart.unlink()
@@ -192,6 +197,20 @@ def _judged(
 ) -> Alarm | None:
     reason = judge(read_thermo(folder), protocol, n_atoms, limits)
     return Alarm(step, reason) if reason else None
+
+
+def _keep_last_good(folder: Path, broken_step: int) -> None:
+    """Keep the newest restart file that can be read and is older than the break."""
+    steps = {}
+    for restart in folder.glob("restart.*"):
+        lmp = open_lammps()
+        with contextlib.suppress(Exception):  # LAMMPS raises plain Exception
+            lmp.command(f"read_restart {restart}")
+            steps[int(lmp.extract_global("ntimestep"))] = restart
+        with contextlib.suppress(Exception):
+            lmp.close()
+    if good := [step for step in steps if step < broken_step]:
+        steps[max(good)].replace(folder / LAST_GOOD)
 
 
 def _open_newest(folder: Path, start: Atoms, system: dict, protocol: Protocol):
