@@ -79,3 +79,19 @@ def numerical_force(energy, positions: np.ndarray, atom: int, axis: int, step=1e
     up = energy(moved)
     moved[atom, axis] -= 2 * step
     return -(up - energy(moved)) / (2 * step)
+
+
+def batch_of(atoms, cutoff: float, dtype=None) -> dict:
+    """One structure as input of ``minset.model.architecture.predict``, with matscipy's neighbours."""
+    import torch
+    from matscipy.neighbours import neighbour_list
+
+    i, j, vectors = neighbour_list("ijD", atoms, cutoff)
+    return {
+        "_atomic_numbers": torch.as_tensor(atoms.numbers, dtype=torch.long),
+        "_idx_i": torch.as_tensor(i, dtype=torch.long),
+        "_idx_j": torch.as_tensor(j, dtype=torch.long),
+        "_idx_m": torch.zeros(len(atoms), dtype=torch.long),
+        "_n_atoms": torch.tensor([len(atoms)]),
+        "_Rij": torch.as_tensor(vectors, dtype=dtype or torch.float64),
+    }

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import numerical_force
+from conftest import batch_of, numerical_force
 from matscipy.neighbours import neighbour_list
 
 from minset.lammps_session import load_atoms, open_lammps
@@ -21,18 +21,6 @@ from minset.model.architecture import (
 from minset.model.evaluator import schnetpack_evaluator
 from minset.model.neighbours import VerletList, undirected_pairs
 from minset.model.repulsion import zbl_energy
-
-
-def batch_of(atoms, cutoff: float, dtype=torch.float64) -> dict:
-    i, j, vectors = neighbour_list("ijD", atoms, cutoff)
-    return {
-        "_atomic_numbers": torch.as_tensor(atoms.numbers, dtype=torch.long),
-        "_idx_i": torch.as_tensor(i, dtype=torch.long),
-        "_idx_j": torch.as_tensor(j, dtype=torch.long),
-        "_idx_m": torch.zeros(len(atoms), dtype=torch.long),
-        "_n_atoms": torch.tensor([len(atoms)]),
-        "_Rij": torch.as_tensor(vectors, dtype=dtype),
-    }
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from ase import Atoms
 
+from minset.model.kernels import Near
 from minset.model.neighbours import undirected_pairs
 from minset.model.repulsion import zbl_of
 from minset.model.tables import hermite_weights
@@ -58,8 +59,12 @@ class Batches:
         batch["atoms"] = atoms
         batch = {key: value.to(self.device) for key, value in batch.items()}
         batch["frames"] = len(parts)
-        names = ("i", "j", "segment", "weights", "slopes")
-        return batch | {"pairs": Pairs(**{name: batch.pop(name) for name in names})}
+        placed = [batch.pop(name) for name in ("i", "j", "segment", "weights", "slopes")]
+        near = None
+        if self.device.type == "cpu":
+            begin = np.searchsorted(placed[0].numpy(), np.arange(len(batch["numbers"]) + 1))
+            near = Near(begin[:-1], np.diff(begin), *(t.numpy() for t in placed[1:]))
+        return batch | {"pairs": Pairs(*placed, near)}
 
 
 def _tensors(frame: Atoms, offsets: dict, hyper: dict, segments: int, with_stress: bool) -> dict:

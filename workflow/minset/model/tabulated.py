@@ -3,7 +3,7 @@
 Energy and forces are one forward computation: the derivative of the energy with respect to the
 distances is written out, so training needs one ordinary backward pass instead of a double one, and
 MD no graph at all. On the processor the sums over pairs are the compiled loops of
-``minset.model.kernels``; elsewhere they are torch operations.
+``minset.model.kernels``; on other devices they are torch operations.
 """
 
 import math
@@ -20,13 +20,18 @@ from minset.model.tables import filter_table
 
 @dataclass(frozen=True)
 class Pairs:
-    """Undirected pairs with their place in the tables; sorted by i where the loops are compiled."""
+    """Undirected pairs with their place in the tables, and the same for the compiled loops.
+
+    With ``near``, which needs pairs sorted by i, the sums over pairs are compiled; without, they are
+    torch operations on any device.
+    """
 
     i: torch.Tensor  # (p,)
     j: torch.Tensor  # (p,)
     segment: torch.Tensor  # (p,)
     weights: torch.Tensor  # (p, 4), see minset.model.tables.hermite_weights
     slopes: torch.Tensor  # (p, 4)
+    near: kernels.Near | None = None
 
 
 @dataclass(frozen=True)
@@ -154,8 +159,8 @@ def _readout(weights: Weights, x: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
 
 def convolve(table: torch.Tensor, v: torch.Tensor, pairs: Pairs) -> torch.Tensor:
     """Continuous-filter convolution m_i = sum_j W(d_ij) v_j, shape (n, filters)."""
-    if v.device.type == "cpu" and v.dtype == torch.float32:
-        return _Convolve.apply(table, v, pairs)
+    if pairs.near:
+        return _Convolve.apply(table, v, pairs.near)
     w = (pairs.weights[:, :, None] * _knots(table, pairs)).sum(dim=1)
     m = torch.zeros_like(v).index_add(0, pairs.i, w * v[pairs.j])
     return m.index_add(0, pairs.j, w * v[pairs.i])
@@ -165,8 +170,8 @@ def pair_slopes(
     table: torch.Tensor, v: torch.Tensor, g_m: torch.Tensor, pairs: Pairs
 ) -> torch.Tensor:
     """What a convolution adds to dE/dd of each pair, with g_m = dE/dm: shape (p,)."""
-    if v.device.type == "cpu" and v.dtype == torch.float32:
-        return _PairSlopes.apply(table, v, g_m, pairs)
+    if pairs.near:
+        return _PairSlopes.apply(table, v, g_m, pairs.near)
     slope = (pairs.slopes[:, :, None] * _knots(table, pairs)).sum(dim=1)
     return (slope * (v[pairs.j] * g_m[pairs.i] + v[pairs.i] * g_m[pairs.j])).sum(dim=1)
 
@@ -181,20 +186,13 @@ def _arrays(*tensors: torch.Tensor) -> tuple[np.ndarray, ...]:
     return tuple(np.ascontiguousarray(t.detach().numpy()) for t in tensors)
 
 
-def _near(pairs: Pairs, n: int) -> kernels.Near:
-    """Pairs as the compiled loops take them."""
-    begin = np.searchsorted(pairs.i.numpy(), np.arange(n + 1))
-    others = _arrays(pairs.j, pairs.segment, pairs.weights, pairs.slopes)
-    return kernels.Near(begin[:-1], np.diff(begin), *others)
-
-
 class _Convolve(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, table, v, pairs):
+    def forward(ctx, table, v, near):
         ctx.save_for_backward(table, v)
-        ctx.near = _near(pairs, len(v))
+        ctx.near = near
         m = np.zeros(v.shape, np.float32)
-        kernels.convolve_rows(0, len(m), ctx.near, *_arrays(table, v), m)
+        kernels.convolve_rows(0, len(m), near, *_arrays(table, v), m)
         return torch.from_numpy(m)
 
     @staticmethod
@@ -207,11 +205,11 @@ class _Convolve(torch.autograd.Function):
 
 class _PairSlopes(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, table, v, g_m, pairs):
+    def forward(ctx, table, v, g_m, near):
         ctx.save_for_backward(table, v, g_m)
-        ctx.near = _near(pairs, len(v))
-        slopes = np.empty(len(pairs.j), np.float32)
-        kernels.pair_slopes(ctx.near, *_arrays(table, v, g_m), slopes)
+        ctx.near = near
+        slopes = np.empty(len(near.j), np.float32)
+        kernels.pair_slopes(near, *_arrays(table, v, g_m), slopes)
         return torch.from_numpy(slopes)
 
     @staticmethod

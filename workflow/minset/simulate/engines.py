@@ -15,6 +15,7 @@ from ase.data import atomic_numbers
 from minset.lammps_session import classical_commands
 from minset.model.architecture import load_model
 from minset.model.compressed import load_compressed
+from minset.model.device import device_evaluator
 from minset.model.evaluator import (
     Evaluation,
     Evaluator,
@@ -76,7 +77,10 @@ def classical_engine(potential: str = "bmhtf") -> Attach:
 
 
 def _compressed(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
-    return compressed_evaluator(load_compressed(folder / "compressed.npz"), numbers, threads)
+    compressed = load_compressed(folder / "compressed.npz")
+    if torch.cuda.is_available():
+        return device_evaluator(compressed, numbers, torch.device("cuda"))
+    return compressed_evaluator(compressed, numbers, threads)
 
 
 def _schnetpack(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
