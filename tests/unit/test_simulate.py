@@ -254,3 +254,25 @@ def test_broken_positions_end_the_run_and_leave_the_last_good_restart(
     assert lmp.extract_global("ntimestep") == 500
     assert np.isfinite(gather(lmp, "x", 3)).all()
     lmp.close()
+
+
+def test_an_error_in_a_force_call_is_an_error_of_the_run(
+    kcl, melt32, model_folder, tmp_path, monkeypatch
+):
+    calls = iter(range(100))
+
+    def fails_later(folder, numbers, threads):
+        evaluate = EVALUATORS["schnetpack"](folder, numbers, threads)
+
+        def call(positions, cell):
+            if next(calls) == 7:
+                raise MemoryError("no memory for neighbours")
+            return evaluate(positions, cell)
+
+        return call
+
+    monkeypatch.setitem(EVALUATORS, "failing", fails_later)
+    attach = model_engine(model_folder, LIMITS, evaluator="failing")
+    with pytest.raises(MemoryError, match="no memory for neighbours"):
+        run_md(melt32, kcl, attach, protocol("nve", 0.5), tmp_path)
+    assert not (tmp_path / VERDICT).exists()

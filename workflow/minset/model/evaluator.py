@@ -17,7 +17,7 @@ from minset.model.compressed import Compressed
 from minset.model.kernels import Near, sorted_rows
 from minset.model.neighbours import VerletList
 
-ROWS_PER_BLOCK = 64  # atoms whose features stay in the processor's cache
+ROWS_PER_BLOCK = 256  # atoms whose features stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def compressed_evaluator(
     species = np.searchsorted(c.numbers, numbers)
     present, n_species = np.unique(species), len(c.numbers)
     v_of_species = c.embedding @ c.layers.in2f[0]
-    blocks = max(threads, -(-n // ROWS_PER_BLOCK))
+    blocks = threads * -(-n // (threads * ROWS_PER_BLOCK))
     rows = np.unique(np.linspace(0, n, blocks + 1).astype(np.int64))
     x, g_x = np.empty((n, n_features), np.float32), np.empty((n, n_features), np.float32)
     v, g_m = np.empty((n_layers, n, n_filters), np.float32), np.empty((n, n_filters), np.float32)
@@ -72,7 +72,7 @@ def compressed_evaluator(
     atomic, repulsion = np.empty(n), np.empty((threads, n))
     forces, virial = np.empty((threads, n, 3)), np.empty((threads, 3, 3))
     shortest = np.empty((threads, n_species, n_species))
-    pairs, p = VerletList(c.cutoff_A, skin_A, twice=False), _Arranged()
+    pairs, p = VerletList(c.cutoff_A, skin_A, twice=False, threads=threads), _Arranged()
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
         continuous, renewed = pairs.update(positions, cell)

@@ -19,6 +19,8 @@ class VerletList:
         How much farther the listed pairs reach when the list is made.
     twice
         Every pair from both of its ends, or once.
+    threads
+        Of the search.
 
     Attributes
     ----------
@@ -29,9 +31,9 @@ class VerletList:
         a pair once for each image.
     """
 
-    def __init__(self, cutoff_A: float, skin_A: float, twice: bool):
+    def __init__(self, cutoff_A: float, skin_A: float, twice: bool, threads: int = 1):
         self.reach, self.skin = cutoff_A + skin_A, skin_A
-        self._search = NeighborList(cutoff=self.reach, full_list=twice)
+        self._search = NeighborList(cutoff=self.reach, full_list=twice, n_threads=threads)
         self._made_at = None
 
     def update(self, positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -50,25 +52,25 @@ class VerletList:
             Positions for which the listed shifts hold: an atom that was wrapped since the list was
             made is followed to its image. And whether the list was made anew.
         """
-        fractional = positions @ np.linalg.inv(cell)
-        renewed = self._made_at is None or self._outdated(fractional, cell)
-        if renewed:
-            self.i, self.j, self.shifts = self._search.compute(
-                points=positions, box=cell, periodic=True, quantities="ijS"
-            )
-            self._made_at = (fractional, cell.copy())
-            return positions, renewed
-        moved = fractional - self._made_at[0]
-        return (fractional - np.round(moved)) @ cell, renewed
-
-    def _outdated(self, fractional: np.ndarray, cell: np.ndarray) -> bool:
-        old, old_cell = self._made_at
-        moved = fractional - old
-        moved = (moved - np.round(moved)) @ cell
-        distance = np.sqrt(np.max(np.einsum("nd,nd->n", moved, moved)))
-        # A cell that shrinks brings pairs closer without any atom moving in it.
-        strain = np.linalg.norm(np.linalg.solve(old_cell, cell) - np.eye(3), 2)
-        return 2 * distance + self.reach * strain > self.skin
+        if self._made_at is not None:
+            old, old_cell, inverse = self._made_at
+            strain = 0.0
+            if not np.array_equal(cell, old_cell):
+                inverse = np.linalg.inv(cell)
+                # a cell that shrinks brings pairs closer without any atom moving in it
+                strain = np.linalg.norm(np.linalg.solve(old_cell, cell) - np.eye(3), 2)
+            moved = positions @ inverse - old
+            moved -= np.round(moved)
+            displacement = moved @ cell
+            farthest = np.sqrt(np.einsum("nd,nd->n", displacement, displacement).max())
+            if 2 * farthest + self.reach * strain <= self.skin:
+                return old @ cell + displacement, False
+        self.i, self.j, self.shifts = self._search.compute(
+            points=positions, box=cell, periodic=True, quantities="ijS"
+        )
+        inverse = np.linalg.inv(cell)
+        self._made_at = (positions @ inverse, cell.copy(), inverse)
+        return positions, True
 
 
 def undirected_pairs(
@@ -81,6 +83,6 @@ def undirected_pairs(
     i, j, vectors
         Indices of the atoms, shape (p,), and r_j - r_i in A, shape (p, 3).
     """
-    search = NeighborList(cutoff=cutoff_A, full_list=False, sorted=True)
+    search = NeighborList(cutoff=cutoff_A, full_list=False, sorted=True, n_threads=1)
     i, j, vectors = search.compute(points=positions, box=cell, periodic=True, quantities="ijD")
     return i.astype(np.int64), j.astype(np.int64), vectors

@@ -45,6 +45,13 @@ def use_threads(threads: int) -> None:
     """Threads of the compiled loops; the matrix products inside them take no threads of their own."""
     numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     threadpool_limits(1, user_api="blas")
+    _find_blas(np.zeros((1, 1), np.float32))
+
+
+@njit(**OPTIONS)
+def _find_blas(a):
+    """Numba looks the matrix products up at the first call, which must not be in a thread."""
+    return np.dot(a, a)
 
 
 @njit(inline="always", **OPTIONS)

@@ -113,6 +113,7 @@ def model_engine(
         numbers = np.array([atomic_numbers[s] for s in symbols])
         evaluate = EVALUATORS[evaluator](folder, numbers, threads)
         complaint: list[Alarm] = []
+        failure: list[Exception] = []
         # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
         lmp.command("pair_style zero 0.5 nocoeff")
         lmp.command("pair_coeff * *")
@@ -120,20 +121,13 @@ def model_engine(
         lmp.command("fix_modify model energy yes virial yes")
         find = _alarm_check(symbols, system, limits)
 
-        def callback(lmp, step, n_local, tags, x, f):
-            if complaint:
-                f[:] = 0.0  # the run ends at the end of this chunk
+        def forces_at(step, order, positions, cell, f):
+            if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+                complaint.append(Alarm(step, "positions or cell are not finite"))
                 return
-            order = np.argsort(tags)
-            positions, cell = x[order], _cell(lmp)
-            if np.isfinite(positions).all() and np.isfinite(cell).all():
-                result = evaluate(positions, cell)
-                found = find(result)
-            else:
-                found = "positions or cell are not finite"
-            if found:
-                complaint.append(Alarm(int(step), found))
-                f[:] = 0.0
+            result = evaluate(positions, cell)
+            if found := find(result):
+                complaint.append(Alarm(step, found))
                 return
             f[order] = result.forces_eV_A
             lmp.fix_external_set_energy_global("model", result.energy_eV)
@@ -142,8 +136,23 @@ def model_engine(
                 "model", [w[0, 0], w[1, 1], w[2, 2], w[0, 1], w[0, 2], w[1, 2]]
             )
 
+        def callback(_, step, n_local, tags, x, f):
+            f[:] = 0.0  # after a complaint the run ends at the end of this chunk
+            if complaint or failure:
+                return
+            order = np.argsort(tags)
+            try:
+                forces_at(int(step), order, x[order], _cell(lmp), f)
+            except Exception as error:  # LAMMPS would print it and go on without forces
+                failure.append(error)
+
+        def alarm() -> Alarm | None:
+            if failure:
+                raise failure[0]
+            return complaint[0] if complaint else None
+
         lmp.set_fix_external_callback("model", callback, lmp)
-        return lambda: complaint[0] if complaint else None
+        return alarm
 
     return attach
 
