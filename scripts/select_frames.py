@@ -1,5 +1,6 @@
 """Pick the frames worth labelling with one selector."""
 
+import shutil
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from minset.files import write_csv
+from minset.files import file_hash, working_folder, write_csv
 from minset.select import SELECTORS
 from minset.select.candidates import Candidates
 
@@ -26,11 +27,17 @@ def main(
     """Write the picks in order."""
     torch.set_num_threads(threads)
     roles = pd.read_csv(split)
-    frames = roles.loc[roles["role"] == "candidate", "frame"].to_numpy()
+    chosen = roles[roles["role"] == "candidate"]
+    frames = chosen["frame"].to_numpy()
     rows = np.load(descriptors, allow_pickle=False, mmap_mode="r")[frames]
     select = resolve_name(SELECTORS[options.get("selector", selector)])
     options = {k: v for k, v in options.items() if k != "selector"}
-    write_csv(selection, select(Candidates(frames, rows, Path(pool)), size, seed, options))
+    identity = {"selector": selector, "seed": seed, "size": size, "options": options}
+    identity["inputs"] = [file_hash(path) for path in (pool, descriptors, split)]
+    work = working_folder(Path(selection).with_suffix("") / "work", identity)
+    candidates = Candidates(frames, rows, chosen["run"].to_numpy(), Path(pool), work)
+    write_csv(selection, select(candidates, size, seed, options))
+    shutil.rmtree(work.parent)
 
 
 if "snakemake" in globals():

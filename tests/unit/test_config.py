@@ -159,13 +159,13 @@ MISTAKES = {
         STUDY,
         {"selectors": {"fastest": {}}},
         "selectors.fastest: no selector of that name",
-        "choose from random, rnd",
+        "choose from atomic_energy, force, ",
     ),
     "unknown selector under another name": (
         STUDY,
         {"selectors/mine": {"selector": "fastest"}},
         "selectors.mine.selector: 'fastest' is not known",
-        "choose from random, rnd",
+        "choose from atomic_energy, force, ",
     ),
     "temperature outside every density fit": (
         STUDY,

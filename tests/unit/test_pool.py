@@ -5,7 +5,7 @@ import pytest
 from ase.build import bulk
 
 from minset.pool.npt_ramp import npt_ramp, require_liquid
-from minset.pool.store import read_arrays, read_frames, summary
+from minset.pool.store import read_frames, read_numbers, read_property, summary
 from minset.simulate.engines import classical_engine
 from minset.simulate.run import TRAJECTORY, Protocol, run_md
 
@@ -21,9 +21,12 @@ def test_frames_come_back_exactly_and_in_any_order(small_pool):
 
 
 def test_atomic_energies_add_up_to_the_energy(small_pool):
-    arrays = read_arrays(small_pool[0])
-    total = arrays["atomic_energies_eV"].sum(axis=1)
-    assert total == pytest.approx(arrays["energy_eV"], abs=1e-3)
+    path, frames, _ = small_pool
+    total = read_property(path, "atomic_energies_eV").sum(axis=1)
+    assert total == pytest.approx(read_property(path, "energy_eV"), abs=1e-3)
+    sizes = read_property(path, "force_size_eV_A", frames_per_block=7)
+    assert np.allclose(sizes, [np.linalg.norm(f.get_forces(), axis=1) for f in frames])
+    assert np.array_equal(read_numbers(path), frames[0].numbers)
 
 
 def test_summary_follows_the_ramp_and_is_dense(small_pool):

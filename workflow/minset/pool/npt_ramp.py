@@ -33,7 +33,7 @@ def npt_ramp(system: dict, settings: dict, folder: Path) -> list[Atoms]:
     -------
     list of Atoms
         ``frames`` frames with energy (eV), forces (eV/A), ``energies`` (atomic energies, eV) and, in
-        ``info``, ``time_ps``, ``temperature_K`` and ``pressure_bar``.
+        ``info``, ``run`` (0: there is one), ``time_ps``, ``temperature_K`` and ``pressure_bar``.
 
     Raises
     ------
@@ -167,6 +167,7 @@ def _frames(folder: Path) -> list[Atoms]:
             forces=image.get_forces(),
             energies=image.arrays["c_atomic_energy"].ravel(),
         )
+        frame.info["run"] = 0
         for key in ("time_ps", "temperature_K", "pressure_bar"):
             frame.info[key] = row[key]
         frames.append(frame)

@@ -44,25 +44,38 @@ def read_frames(path: Path, indices=None) -> list[Atoms]:
         ) from error
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Whole-pool arrays, for what needs no Atoms.
+# name of a property of the pool: where it is in the file, and what is made of it
+_PROPERTIES = {
+    "energy_eV": ("observables/atoms/potential_energy", None),
+    "atomic_energies_eV": ("particles/atoms/energies", None),
+    "force_size_eV_A": ("particles/atoms/force", lambda block: np.linalg.norm(block, axis=-1)),
+}
 
-    Returns
-    -------
-    dict
-        ``positions_A`` (T, n, 3), ``cells_A`` (T, 3, 3), ``numbers`` (n,), ``energy_eV`` (T,),
-        ``forces_eV_A`` (T, n, 3), ``atomic_energies_eV`` (T, n).
+
+def read_property(path: Path, name: str, frames_per_block: int = 4096) -> np.ndarray:
+    """A property of all frames of a pool: per frame, shape (T,), or per atom, shape (T, n).
+
+    Parameters
+    ----------
+    name
+        ``energy_eV``, ``atomic_energies_eV`` or ``force_size_eV_A``.
+    frames_per_block
+        Bounds the memory beyond the result's.
     """
+    place, reduce = _PROPERTIES[name]
     with h5py.File(path) as file:
-        atoms, observables = file["particles/atoms"], file["observables/atoms"]
-        return {
-            "positions_A": atoms["position/value"][:],
-            "cells_A": atoms["box/edges/value"][:],
-            "numbers": atoms["species/value"][0],
-            "energy_eV": observables["potential_energy/value"][:],
-            "forces_eV_A": atoms["force/value"][:],
-            "atomic_energies_eV": atoms["energies/value"][:],
-        }
+        data = file[f"{place}/value"]
+        blocks = []
+        for begin in range(0, len(data), frames_per_block):
+            block = data[begin : begin + frames_per_block]
+            blocks.append(reduce(block) if reduce else block)
+        return np.concatenate(blocks)
+
+
+def read_numbers(path: Path) -> np.ndarray:
+    """Atomic numbers of the frames of a pool, shape (n,)."""
+    with h5py.File(path) as file:
+        return file["particles/atoms/species/value"][0].astype(int)
 
 
 def read_geometries(
@@ -85,16 +98,16 @@ def read_geometries(
                 yield begin, atoms["position/value"][batch], atoms["box/edges/value"][batch]
 
     with h5py.File(path) as file:
-        atoms = file["particles/atoms"]
-        numbers, frames = atoms["species/value"][0].astype(int), len(atoms["position/value"])
-    return numbers, frames, batches()
+        frames = len(file["particles/atoms/position/value"])
+    return read_numbers(path), frames, batches()
 
 
 def summary(frames: list[Atoms]) -> pd.DataFrame:
-    """One row per frame: index, time, temperature, pressure, density, energy per atom."""
+    """One row per frame: index, MD run, time, temperature, pressure, density, energy per atom."""
     return pd.DataFrame(
         {
             "frame": range(len(frames)),
+            "run": [f.info["run"] for f in frames],
             "time_ps": [f.info["time_ps"] for f in frames],
             "temperature_K": [f.info["temperature_K"] for f in frames],
             "pressure_bar": [f.info["pressure_bar"] for f in frames],

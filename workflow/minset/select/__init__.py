@@ -6,6 +6,11 @@ here. Names are resolved with ``pkgutil.resolve_name`` so that knowing them does
 """
 
 SELECTORS = {
+    "atomic_energy": "minset.select.uniform:select_atomic_energy",
+    "force": "minset.select.uniform:select_force",
+    "fps": "minset.select.fps:select_fps",
+    "global_energy": "minset.select.uniform:select_global_energy",
     "random": "minset.select.random:select_random",
     "rnd": "minset.select.rnd:select_rnd",
+    "single_run_random": "minset.select.random:select_single_run_random",
 }

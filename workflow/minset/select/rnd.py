@@ -5,13 +5,17 @@ most is picked, g is trained towards f on all picks so far, and so on: what g ha
 is no longer new.
 """
 
+import contextlib
+import pickle
+import time
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import torch
 
-from minset.select.candidates import Candidates
+from minset.files import write_torch
+from minset.select.candidates import Candidates, standardised
 
 DEFAULTS = {
     "hidden": [64, 64],
@@ -20,11 +24,20 @@ DEFAULTS = {
     "max_steps": 200,
     "tolerance": 1e-4,
     "first_pick": "farthest",
+    "metric": "euclidean",
+    "picks_per_training": 1,
 }
+METRICS = {
+    "euclidean": lambda f, g: (f - g).norm(dim=1),
+    "cosine": lambda f, g: 1 - torch.nn.functional.cosine_similarity(f, g, dim=1),
+}
+COLUMNS = ["pick", "frame", "score", "training_steps", "training_loss"]
+CHECKPOINT, CHECKPOINT_SECONDS = "rnd.pt", 5.0
+ROWS = 32_768  # frames that go through the networks at a time
 
 
 def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.DataFrame:
-    """Pick ``n`` frames, each the most novel one left.
+    """Pick ``n`` frames, each the most novel one left; a killed selection goes on.
 
     Parameters
     ----------
@@ -36,55 +49,86 @@ def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
         ``hidden`` and ``outputs``: layers of both networks (ReLU). ``learning_rate``: of Adam.
         ``max_steps`` bounds the training after a pick; it ends earlier when the mean squared
         distance on the picks is below ``tolerance`` times the pool's at the start. ``first_pick``:
-        ``farthest`` (as in the paper) or ``random``.
+        ``farthest`` (as in the paper) or ``random``. ``metric``: how far f and g are apart, a key of
+        ``METRICS``. ``picks_per_training``: with more than one, the most novel frames are taken
+        together, but for those that are nearer to one of them, in the space of f, than g is wrong
+        about them: the next training may teach g what they are.
 
     Returns
     -------
     pd.DataFrame
-        ``pick``, ``frame``, ``score`` (novelty |f - g| when picked), ``training_steps`` and
-        ``training_loss`` (mean squared distance on the picks after training).
+        ``pick``, ``frame``, ``score`` (novelty when picked), ``training_steps`` and ``training_loss``
+        (mean squared distance on the picks) of the training that followed.
     """
     options = DEFAULTS | options
     seeds = np.random.SeedSequence(seed).generate_state(3)
-    x = _standardised(candidates.descriptors)
+    x = torch.from_numpy(standardised(candidates.descriptors))
     sizes = [x.shape[1], *options["hidden"], options["outputs"]]
     target, predictor = _network(sizes, seeds[0]), _network(sizes, seeds[1])
-    with torch.no_grad():
-        f = target(x)  # once: f never changes
-        novelty = (f - predictor(x)).norm(dim=1)
-    goal = options["tolerance"] * float(novelty.square().mean())
-    optimizer = torch.optim.Adam(predictor.parameters(), lr=options["learning_rate"])
-    free = torch.ones(len(x), dtype=torch.bool)
-    picks, rows = [], []
-    if options["first_pick"] == "random":
-        first = np.random.default_rng(seeds[2]).integers(len(x))
-    else:
-        first = int(novelty.argmax())
-    for k in range(n):
-        pick = int(torch.where(free, novelty, -torch.inf).argmax()) if k else int(first)
-        free[pick] = False
-        picks.append(pick)
-        score = float(novelty[pick])
+    distance = METRICS[options["metric"]]
+    f = _outputs(target, x)  # once: f never changes
+    novelty = distance(f, _outputs(predictor, x))
+    goal = options["tolerance"] * float((f - _outputs(predictor, x)).square().sum(dim=1).mean())
+    optimizer = torch.optim.Adam(predictor.parameters(), lr=options["learning_rate"], fused=True)
+    rows: list[tuple] = []
+    parts = {"predictor": predictor, "optimizer": optimizer}
+    if _restore(candidates, rows, parts):
+        novelty = distance(f, _outputs(predictor, x))
+    picks = [row[0] for row in rows]
+    saved = time.monotonic()
+    while len(rows) < n:
+        if not picks and options["first_pick"] == "random":
+            new = [int(np.random.default_rng(seeds[2]).integers(len(x)))]
+        else:
+            free = novelty.clone()
+            free[picks] = -torch.inf
+            together = min(options["picks_per_training"], n - len(rows)) if picks else 1
+            new = _most_novel(free, f, together)
+        picks += new
         steps, loss = _train(predictor, optimizer, x[picks], f[picks], options["max_steps"], goal)
-        with torch.no_grad():
-            novelty = (f - predictor(x)).norm(dim=1)
-        rows.append((k, candidates.frames[pick], score, steps, loss))
-        print(
-            f"pick {k + 1}: frame {candidates.frames[pick]}, novelty {score:.4f}, "
-            f"{steps} steps to loss {loss:.2e}",
-            flush=True,
-        )
-    columns = ["pick", "frame", "score", "training_steps", "training_loss"]
-    return pd.DataFrame(rows, columns=columns)
+        rows += [(pick, float(novelty[pick]), steps, loss) for pick in new]
+        novelty = distance(f, _outputs(predictor, x))
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            saved = time.monotonic()
+            states = {name: part.state_dict() for name, part in parts.items()}
+            write_torch(candidates.work / CHECKPOINT, {"rows": rows, **states})
+            print(f"{len(rows)} of {n} frames picked, {steps} steps to loss {loss:.2e}", flush=True)
+    table = [(k, candidates.frames[row[0]], *row[1:]) for k, row in enumerate(rows)]
+    return pd.DataFrame(table, columns=COLUMNS)
 
 
-def _standardised(descriptors: np.ndarray) -> torch.Tensor:
-    """Zero mean and unit variance per column; constant columns become zero."""
-    x = np.asarray(descriptors, dtype=np.float64)
-    spread = x.std(axis=0)
-    constant = spread <= 1e-12 * np.abs(x).max(initial=1.0)
-    x = (x - x.mean(axis=0)) / np.where(constant, 1.0, spread)
-    return torch.as_tensor(np.where(constant, 0.0, x), dtype=torch.float32)
+def _outputs(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """What a network makes of all frames, a part of them at a time."""
+    with torch.no_grad():
+        return torch.cat([network(part) for part in x.split(ROWS)])
+
+
+def _most_novel(free: torch.Tensor, f: torch.Tensor, count: int) -> list[int]:
+    """Up to ``count`` frames in the order of their novelty, none near another."""
+    chosen: list[int] = []
+    for candidate in torch.topk(free, min(len(free), 20 * count)).indices.tolist():
+        apart = (f[chosen] - f[candidate]).norm(dim=1)
+        if bool((apart > free[candidate]).all()) and free[candidate] > -torch.inf:
+            chosen.append(candidate)
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def _restore(candidates: Candidates, rows: list, parts: dict) -> bool:
+    """Take up a checkpoint if there is one; a damaged one is reported and left out."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            saved = torch.load(candidates.work / CHECKPOINT, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            print(f"{CHECKPOINT} is damaged ({error}); the selection starts again", flush=True)
+            return False
+        rows += saved["rows"]
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        print(f"continuing after {len(rows)} picks", flush=True)
+        return True
+    return False
 
 
 def _network(sizes: list[int], seed: int) -> torch.nn.Sequential:
