@@ -243,7 +243,9 @@ def test_descriptors_do_not_depend_on_origin_order_or_batch(small_pool, tmp_path
     hyper = hyper_of({"size": "small"})
     whole = untrained_schnet(path, hyper, seed=1)
     assert whole.shape == (40, 64)
-    assert np.allclose(whole, untrained_schnet(path, hyper, seed=1, frames_per_batch=3), atol=1e-5)
+    for options in ({"frames_per_batch": 3}, {"threads": 2}, {"threads": 2, "frames_per_batch": 1}):
+        again = untrained_schnet(path, hyper, seed=1, **options)
+        assert np.allclose(whole, again, atol=1e-5)
     assert not np.allclose(whole, untrained_schnet(path, hyper, seed=2), atol=1e-2)
     moved = []
     for frame in read_frames(path, range(4)):

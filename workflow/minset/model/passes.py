@@ -80,7 +80,7 @@ def _find_rows(
                 continue
             d = np.sqrt(squared)
             k = min(int(d / h), segments - 1)
-            u = d / h - k
+            u = d / h - k  # as in minset.model.tables.hermite_weights
             w0, w1 = (1 + 2 * u) * (1 - u) ** 2, h * u * (1 - u) ** 2
             w2, w3 = u * u * (3 - 2 * u), h * u * u * (u - 1)
             s0, s1 = 6 * u * (u - 1) / h, (3 * u - 1) * (u - 1)
@@ -243,13 +243,5 @@ def pair_forces(chunks, near, vector, distance, g_d, g_d_repulsion, forces, viri
     """Forces (c, n, 3) in eV/A and virials (c, 3, 3) in eV from dE/dd of the pairs, in float64."""
     for c in prange(len(chunks) - 1):
         _forces_of_rows(
-            chunks[c],
-            chunks[c + 1],
-            near,
-            vector,
-            distance,
-            g_d,
-            g_d_repulsion,
-            forces[c],
-            virial[c],
-        )
+            chunks[c], chunks[c + 1], near, vector, distance, g_d, g_d_repulsion, forces[c], virial[c]
+        )  # fmt: skip

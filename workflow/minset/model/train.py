@@ -1,7 +1,7 @@
 """Training of SchNet on energies, forces and, if wanted, stresses; exactly resumable.
 
-A plain torch loop over frames that are all in memory, with their neighbour lists made once. The
-trainer of schnetpack costs the same per step but keeps a database and a pickled checkpoint.
+A plain torch loop over frames that are all in memory, with their pairs placed in the filter tables
+once (``minset.model.tabulated``).
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from minset.model.tabulated import tabulated_predict
 
 CHECKPOINT, HISTORY = "checkpoint.pt", "history.csv"
 CHECKPOINT_SECONDS = 15.0
-SEGMENTS = 256  # of the filter tables in training; forces to 1e-3 of their error after it
+SEGMENTS = 256  # of the filter tables in training: gradients are the network's to 1e-5
 
 
 def train_schnet(
@@ -144,7 +144,7 @@ def train_schnet(
         "units": {"energy": "eV", "length": "A"},
         "provenance": provenance,
     }
-    save_model(folder, model, description)
+    save_model(folder, model.cpu(), description)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     print(f"stopped: {stopped}; best epoch {state['best_epoch']}", flush=True)
     return summary
@@ -190,7 +190,7 @@ def _restore(path: Path, state: dict, parts: dict) -> None:
     """Take up a checkpoint if there is one; a damaged one is reported and left out."""
     with contextlib.suppress(FileNotFoundError):
         try:
-            saved = torch.load(path, weights_only=True)
+            saved = torch.load(path, weights_only=True, map_location="cpu")
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
             print(f"{path.name} is damaged ({error}); training starts again", flush=True)
             return

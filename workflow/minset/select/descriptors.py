@@ -92,7 +92,7 @@ def _atom_features(
     count = np.bincount(i, minlength=total)
     near = Near(np.cumsum(count) - count, count, j, *(t.numpy() for t in placed))
     # pairs stay inside their frame: ranges of whole frames never share an atom
-    borders = n * np.linspace(0, len(found), threads + 1).astype(np.int64)
+    borders = n * np.linspace(0, len(found), min(threads, len(found)) + 1).astype(np.int64)
     x = np.tile(start, (len(found), 1))
     n_layers, _, n_filters = layers.in2f.shape
     v, sigma = np.empty((n_layers, total, n_filters), "f4"), np.empty((n_layers, *x.shape), "f4")
