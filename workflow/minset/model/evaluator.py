@@ -72,7 +72,7 @@ def compressed_evaluator(
     atomic, repulsion = np.empty(n), np.empty((threads, n))
     forces, virial = np.empty((threads, n, 3)), np.empty((threads, 3, 3))
     shortest = np.empty((threads, n_species, n_species))
-    pairs, p = VerletList(c.cutoff_A, skin_A, twice=False, threads=threads), _Arranged()
+    pairs, p = VerletList(c.cutoff_A, skin_A, twice=False), _Arranged()
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
         continuous, renewed = pairs.update(positions, cell)

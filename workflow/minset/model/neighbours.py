@@ -1,7 +1,8 @@
 """Neighbour lists: vesin's, kept over several steps of MD.
 
-vesin (Rust/C++, BSD licence) takes any cell, lists pairs once or twice, and is several times faster
-than the alternatives for a few hundred atoms.
+vesin (C++, BSD licence) takes any cell, lists pairs once or twice, and is several times faster than
+the alternatives for a few hundred atoms. One thread: more of its own would fight with those of the
+force calls, and a list is a small part of the steps that it serves.
 """
 
 import numpy as np
@@ -19,8 +20,6 @@ class VerletList:
         How much farther the listed pairs reach when the list is made.
     twice
         Every pair from both of its ends, or once.
-    threads
-        Of the search.
 
     Attributes
     ----------
@@ -31,9 +30,9 @@ class VerletList:
         a pair once for each image.
     """
 
-    def __init__(self, cutoff_A: float, skin_A: float, twice: bool, threads: int = 1):
+    def __init__(self, cutoff_A: float, skin_A: float, twice: bool):
         self.reach, self.skin = cutoff_A + skin_A, skin_A
-        self._search = NeighborList(cutoff=self.reach, full_list=twice, n_threads=threads)
+        self._search = NeighborList(cutoff=self.reach, full_list=twice, n_threads=1)
         self._made_at = None
 
     def update(self, positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, bool]:
