@@ -179,6 +179,9 @@ def test_export_checks_chooses_and_refuses(model_folder, melt32, tmp_path):
         ValueError, match="float32 is the limit: simulate with `engine: schnetpack`"
     ):
         compress(model, description, [melt32], path, force_target_eV_A=1e-12)
+    model.representation.embedding.weight[17, 0] = np.nan
+    with pytest.raises(ValueError, match="misses its error target nan times"):
+        compress(model, description, [melt32], path)
     assert not path.exists()
 
 

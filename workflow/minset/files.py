@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,30 @@ def write_torch(path: Path, content) -> None:
 
     with written_aside(path) as aside:
         torch.save(content, aside)
+
+
+def write_checkpoint(path: Path, state: dict, parts: dict) -> None:
+    """Write plain values and the states of torch objects (``state_dict``) by name, in one step."""
+    write_torch(path, state | {name: part.state_dict() for name, part in parts.items()})
+
+
+def read_checkpoint(path: Path, parts: dict, work: str) -> dict | None:
+    """Give the objects their states back and return the plain values; None without a checkpoint.
+
+    A damaged one is reported, with what ``work`` has to start again, and left out.
+    """
+    import torch
+
+    try:
+        saved = torch.load(path, weights_only=True, map_location="cpu")
+    except FileNotFoundError:
+        return None
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        print(f"{path.name} is damaged ({error}); {work} starts again", flush=True)
+        return None
+    for name, part in parts.items():
+        part.load_state_dict(saved.pop(name))
+    return saved
 
 
 def file_hash(path: Path) -> str:

@@ -105,7 +105,7 @@ def predict(model: torch.nn.Module, batch: dict, create_graph: bool = False) -> 
         ``_atomic_numbers`` (n,), ``_idx_i``, ``_idx_j`` (e,), ``_idx_m`` (n,) and ``_Rij`` (e, 3)
         with r_ij = r_j - r_i in A, ``_n_atoms`` (m,).
     create_graph
-        Keep the graph of the forces, for training on them.
+        Keep the graph of the forces, so that they can be differentiated.
 
     Returns
     -------

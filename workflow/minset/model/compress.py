@@ -81,7 +81,7 @@ def compress(
                 difference / force_target_eV_A / scale,
                 per_atom / energy_target_eV_atom / scale,
             )
-            share = max(share, *shares)
+            share = float(np.max([share, *shares]))  # NaN stays NaN, and is not exported
         rows.append((segments, force, energy, share))
         print(
             f"{segments} segments: force error {force:.1e} eV/A, energy error {energy:.1e} eV/atom",
@@ -109,7 +109,7 @@ def _complaint(rows: list, force_target: float, energy_target: float) -> str:
         f"{energy_target:.1e}), so it is not exported; "
     )
     # the error of the forces falls with the third power of the spacing until rounding dominates
-    if len(rows) > 1 and share > 0.5 * rows[-2][3]:
+    if len(rows) > 1 and not share <= 0.5 * rows[-2][3]:
         return message + (
             "finer tables do not help, float32 is the limit: simulate with `engine: schnetpack`"
         )

@@ -4,8 +4,6 @@ A plain torch loop over frames that are all in memory, with their pairs placed i
 once (``minset.model.tabulated``).
 """
 
-import contextlib
-import pickle
 import time
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pandas as pd
 import torch
 from ase import Atoms
 
-from minset.files import write_csv, write_torch
+from minset.files import read_checkpoint, write_checkpoint, write_csv
 from minset.model.architecture import build_model, hyper_of, save_model
 from minset.model.batches import Batches
 from minset.model.tabulated import tabulated_predict
@@ -81,8 +79,10 @@ def train_schnet(
     )
     state = {"epoch": 0, "best": float("inf"), "best_epoch": 0, "history": [], "weights": None}
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
-    _restore(folder / CHECKPOINT, state, parts)
-    saved = reported = time.monotonic()
+    if saved := read_checkpoint(folder / CHECKPOINT, parts, "training"):
+        state |= saved
+        print(f"continuing after epoch {state['epoch']}", flush=True)
+    written = reported = time.monotonic()
     stopped = ""
     while not (stopped := _finished(state, training)):
         began = time.monotonic()
@@ -115,9 +115,9 @@ def train_schnet(
         seconds = time.monotonic() - began
         row = [state["epoch"], sum(losses) / len(order), value, *errors, rate, seconds]
         state["history"].append(row)
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            _checkpoint(folder / CHECKPOINT, state, parts)
-            saved = time.monotonic()
+        if time.monotonic() - written > CHECKPOINT_SECONDS:
+            write_checkpoint(folder / CHECKPOINT, state, parts)
+            written = time.monotonic()
         if time.monotonic() - reported > 5 or state["epoch"] in (1, training["max_epochs"]):
             reported = time.monotonic()
             print(
@@ -180,21 +180,3 @@ def _finished(state: dict, training: dict) -> str:
     if state["epoch"] - state["best_epoch"] >= training["patience"]:
         return f"no better validation loss in {training['patience']} epochs"
     return ""
-
-
-def _checkpoint(path: Path, state: dict, parts: dict) -> None:
-    write_torch(path, state | {name: part.state_dict() for name, part in parts.items()})
-
-
-def _restore(path: Path, state: dict, parts: dict) -> None:
-    """Take up a checkpoint if there is one; a damaged one is reported and left out."""
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            saved = torch.load(path, weights_only=True, map_location="cpu")
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            print(f"{path.name} is damaged ({error}); training starts again", flush=True)
-            return
-        for name, part in parts.items():
-            part.load_state_dict(saved.pop(name))
-        state |= saved
-        print(f"continuing after epoch {state['epoch']}", flush=True)

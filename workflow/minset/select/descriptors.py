@@ -52,6 +52,7 @@ def untrained_schnet(
         torch.manual_seed(seed)
         representation = build_representation(hyper)
     embedding, layers = tabulate_representation(representation, kinds, SEGMENTS)
+    start = embedding[np.searchsorted(kinds, numbers)]
     passes.use_threads(threads)
     members = [np.flatnonzero(numbers == z) for z in kinds]
     rows = np.empty((n_frames, len(kinds) * hyper["features"]), np.float32)
@@ -61,7 +62,6 @@ def untrained_schnet(
             undirected_pairs(x, cell, hyper["cutoff_A"])
             for x, cell in zip(positions, cells, strict=True)
         ]
-        start = embedding[np.searchsorted(kinds, numbers)]
         features = _atom_features(start, layers, found, hyper["cutoff_A"], threads)
         done = begin + len(positions)
         rows[begin:done] = np.concatenate([features[:, m].mean(axis=1) for m in members], axis=1)

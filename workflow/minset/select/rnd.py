@@ -5,8 +5,6 @@ most is picked, g is trained towards f on all picks so far, and so on: what g ha
 is no longer new.
 """
 
-import contextlib
-import pickle
 import time
 from itertools import pairwise
 
@@ -14,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from minset.files import write_torch
+from minset.files import read_checkpoint, write_checkpoint
 from minset.select.candidates import Candidates, standardised
 
 DEFAULTS = {
@@ -67,15 +65,18 @@ def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
     target, predictor = _network(sizes, seeds[0]), _network(sizes, seeds[1])
     distance = METRICS[options["metric"]]
     f = _outputs(target, x)  # once: f never changes
-    novelty = distance(f, _outputs(predictor, x))
-    goal = options["tolerance"] * float((f - _outputs(predictor, x)).square().sum(dim=1).mean())
+    g = _outputs(predictor, x)
+    goal = options["tolerance"] * float((f - g).square().sum(dim=1).mean())
     optimizer = torch.optim.Adam(predictor.parameters(), lr=options["learning_rate"], fused=True)
     rows: list[tuple] = []
     parts = {"predictor": predictor, "optimizer": optimizer}
-    if _restore(candidates, rows, parts):
-        novelty = distance(f, _outputs(predictor, x))
+    if saved := read_checkpoint(candidates.work / CHECKPOINT, parts, "the selection"):
+        rows += saved["rows"]
+        g = _outputs(predictor, x)
+        print(f"continuing after {len(rows)} picks", flush=True)
+    novelty = distance(f, g)
     picks = [row[0] for row in rows]
-    saved = time.monotonic()
+    written = time.monotonic()
     while len(rows) < n:
         if not picks and options["first_pick"] == "random":
             new = [int(np.random.default_rng(seeds[2]).integers(len(x)))]
@@ -88,10 +89,9 @@ def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
         steps, loss = _train(predictor, optimizer, x[picks], f[picks], options["max_steps"], goal)
         rows += [(pick, float(novelty[pick]), steps, loss) for pick in new]
         novelty = distance(f, _outputs(predictor, x))
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            saved = time.monotonic()
-            states = {name: part.state_dict() for name, part in parts.items()}
-            write_torch(candidates.work / CHECKPOINT, {"rows": rows, **states})
+        if time.monotonic() - written > CHECKPOINT_SECONDS:
+            written = time.monotonic()
+            write_checkpoint(candidates.work / CHECKPOINT, {"rows": rows}, parts)
             print(f"{len(rows)} of {n} frames picked, {steps} steps to loss {loss:.2e}", flush=True)
     table = [(k, candidates.frames[row[0]], *row[1:]) for k, row in enumerate(rows)]
     return pd.DataFrame(table, columns=COLUMNS)
@@ -113,22 +113,6 @@ def _most_novel(free: torch.Tensor, f: torch.Tensor, count: int) -> list[int]:
         if len(chosen) == count:
             break
     return chosen
-
-
-def _restore(candidates: Candidates, rows: list, parts: dict) -> bool:
-    """Take up a checkpoint if there is one; a damaged one is reported and left out."""
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            saved = torch.load(candidates.work / CHECKPOINT, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            print(f"{CHECKPOINT} is damaged ({error}); the selection starts again", flush=True)
-            return False
-        rows += saved["rows"]
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        print(f"continuing after {len(rows)} picks", flush=True)
-        return True
-    return False
 
 
 def _network(sizes: list[int], seed: int) -> torch.nn.Sequential:
