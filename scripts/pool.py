@@ -1,22 +1,18 @@
-"""Fill a pool with candidate frames."""
+"""Join the MD runs of a pool."""
 
-import shutil
-from pathlib import Path
-from pkgutil import resolve_name
+import pandas as pd
 
-from minset.files import working_folder, write_csv
-from minset.pool import GENERATORS
-from minset.pool.store import summary as summarise
-from minset.pool.store import write_pool
+from minset.files import write_csv
+from minset.pool.runs import runs_table
+from minset.pool.store import join_runs
 
 
-def main(pool, summary, system: dict, settings: dict, threads: int = 1) -> None:
-    """Write the pool and one row per frame; a killed run goes on in ``work/`` beside the pool."""
-    work = working_folder(Path(pool).parent / "work", {"system": system, "settings": settings})
-    frames = resolve_name(GENERATORS[settings["generator"]])(system, settings, work)
-    write_pool(pool, frames)
-    write_csv(summary, summarise(frames))
-    shutil.rmtree(work)
+def main(frames, tables, pool, summary, runs, failed_share: float, threads: int = 1) -> None:
+    """Write the pool, one row per frame and one row per run, or stop when too many runs failed."""
+    table = runs_table([pd.read_csv(t) for t in tables], failed_share)
+    sampled = table.loc[table["status"] == "sampled", "run"]
+    write_csv(summary, join_runs(pool, {run: frames[run] for run in sampled}))
+    write_csv(runs, table)
 
 
 if "snakemake" in globals():

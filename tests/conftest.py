@@ -51,9 +51,10 @@ def model_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_pool(tmp_path_factory, kcl):
-    """A pool of 40 frames of 32 ions, on disk, and its frames."""
-    from minset.pool.npt_ramp import npt_ramp
-    from minset.pool.store import write_pool
+    """A pool of 40 frames of 32 ions from one run, on disk, its frames, and the run."""
+    from minset.pool.npt import run_npt
+    from minset.pool.plan import npt_ramp
+    from minset.pool.store import join_runs, write_pool
 
     settings = {
         "ions": 32,
@@ -67,9 +68,11 @@ def small_pool(tmp_path_factory, kcl):
         "seed": 1,
     }
     folder = tmp_path_factory.mktemp("pool")
-    frames = npt_ramp(kcl, settings, folder / "work")
-    write_pool(folder / "pool.h5", frames)
-    return folder / "pool.h5", frames, settings
+    (run,) = npt_ramp(settings)
+    frames = run_npt(kcl, run, folder / "work")
+    write_pool(folder / "ramp.h5", frames)
+    join_runs(folder / "pool.h5", {0: folder / "ramp.h5"})
+    return folder / "pool.h5", frames, run
 
 
 def numerical_force(energy, positions: np.ndarray, atom: int, axis: int, step=1e-3) -> float:
@@ -95,3 +98,28 @@ def batch_of(atoms, cutoff: float, dtype=None) -> dict:
         "_n_atoms": torch.tensor([len(atoms)]),
         "_Rij": torch.as_tensor(vectors, dtype=dtype or torch.float64),
     }
+
+
+def write_random_pool(path, frames: int, seed: int = 0, scale: float = 1.0):
+    """A pool whose energies and forces are random numbers."""
+    from ase import Atoms
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    from minset.pool.store import write_pool
+
+    atoms_per_frame = 6
+    rng = np.random.default_rng(seed)
+    written = []
+    for _ in range(frames):
+        atoms = Atoms(
+            "K3Cl3", positions=rng.random((atoms_per_frame, 3)) * 8, cell=[8] * 3, pbc=True
+        )
+        atomic = -3 + scale * rng.normal(size=atoms_per_frame)
+        forces = scale * rng.normal(size=(atoms_per_frame, 3))
+        atoms.calc = SinglePointCalculator(
+            atoms, energy=atomic.sum(), forces=forces, energies=atomic
+        )
+        atoms.info |= {"run": 0, "time_ps": 0.0}
+        written.append(atoms)
+    write_pool(path, written)
+    return path

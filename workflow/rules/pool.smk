@@ -1,14 +1,41 @@
 # Pool: cheap classical molecular dynamics fills a file with candidate frames.
 
 
-# system -> pool of frames with classical energies, atomic energies and forces
+# system -> frames of one MD run with classical energies, atomic energies and forces
+rule pool_run:
+    output:
+        frames=f"{POOL}/runs/{{pool_run}}.h5",
+        table=f"{POOL}/runs/{{pool_run}}.csv",
+    params:
+        system=lambda w: systems[w.system],
+        settings=lambda w: POOL_RUNS[w.pool_run],
+    log:
+        f"{LOG}/pool/{{pool_run}}.log",
+    benchmark:
+        f"{BENCHMARK}/pool/{{pool_run}}.tsv"
+    conda:
+        "../../envs/minset.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    message:
+        "Sample the run {wildcards.pool_run} of the pool of {wildcards.system}"
+    script:
+        "../../scripts/pool_run.py"
+
+
+# runs -> pool. The runs stay: a pool that gets more of them computes the new ones only.
 rule pool:
+    input:
+        frames=expand(f"{POOL}/runs/{{pool_run}}.h5", pool_run=POOL_RUNS, allow_missing=True),
+        tables=expand(f"{POOL}/runs/{{pool_run}}.csv", pool_run=POOL_RUNS, allow_missing=True),
     output:
         pool=f"{POOL}/pool.h5",
         summary=f"{POOL}/pool.csv",
+        runs=f"{POOL}/runs.csv",
     params:
-        system=lambda w: systems[w.system],
-        settings=study["pool"],
+        failed_share=study["pool"]["failed_share"],
     log:
         f"{LOG}/pool.log",
     benchmark:
@@ -18,8 +45,8 @@ rule pool:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=60,
     message:
-        "Fill the pool of {wildcards.system} with {params.settings[frames]} frames"
+        "Join the runs of the pool of {wildcards.system}"
     script:
         "../../scripts/pool.py"

@@ -3,7 +3,9 @@
 H5MD through znh5md: a documented HDF5 layout that other programs read, exact float64, random access.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import h5py
@@ -16,11 +18,13 @@ from minset.files import written_aside
 from minset.units import density_g_cm3
 
 
-def write_pool(path: Path, frames: list[Atoms]) -> None:
-    """Write all frames of a pool in one step."""
+def write_pool(path: Path, frames: Iterable[Atoms], frames_per_block: int = 1024) -> None:
+    """Write all frames of a pool, or of one of its runs, in one step; memory holds one block."""
+    frames = iter(frames)
     with written_aside(path) as aside:
         pool = znh5md.IO(aside, variable_shape=False, compression="gzip", chunk_size=[16, 128])
-        pool.extend(frames)
+        while block := list(islice(frames, frames_per_block)):
+            pool.extend(block)
 
 
 def read_frames(path: Path, indices=None) -> list[Atoms]:
@@ -31,13 +35,71 @@ def read_frames(path: Path, indices=None) -> list[Atoms]:
     ValueError
         If the file is damaged or an index is beyond the pool.
     """
+    size = pool_size(path)
+    wanted = np.arange(size) if indices is None else np.asarray(indices, dtype=int)
+    if len(beyond := wanted[(wanted < 0) | (wanted >= size)]):
+        raise ValueError(f"{path} has {size} frames, asked for number {beyond[0]}")
+    # HDF5 takes rising indices; one call is twenty times as fast as one per frame
+    rising, place = np.unique(wanted, return_inverse=True)
+    frames = _read(path, rising.tolist())
+    return [frames[k] for k in place]
+
+
+def pool_size(path: Path) -> int:
+    """Number of frames of a pool, or of one of its runs; ValueError if the file is damaged."""
+    with _damage_named(path), h5py.File(path) as file:
+        return len(file["particles/atoms/position/value"])
+
+
+def join_runs(path: Path, runs: dict[int, Path], frames_per_block: int = 1024) -> pd.DataFrame:
+    """Write the frames of runs as one pool, one run after the other, in bounded memory.
+
+    Parameters
+    ----------
+    path
+        The pool.
+    runs
+        File of each run's frames, by the run's number, which becomes ``run`` in each frame's ``info``.
+    frames_per_block
+        Frames that are in memory at a time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``summary`` of all frames.
+
+    Raises
+    ------
+    ValueError
+        If the file of a run is damaged.
+    """
+    tables = []
+
+    def frames():
+        for number, file in runs.items():
+            size = pool_size(file)
+            for begin in range(0, size, frames_per_block):
+                block = _read(file, slice(begin, min(begin + frames_per_block, size)))
+                for frame in block:
+                    frame.info["run"] = number
+                tables.append(summary(block))
+                yield from block
+
+    write_pool(path, frames(), frames_per_block)
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(frame=range(len(table)))
+
+
+def _read(path: Path, which: slice | list[int]) -> list[Atoms]:
+    with _damage_named(path):
+        return znh5md.IO(path)[which] if which else []
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn what HDF5 says of a damaged file into a line with the remedy."""
     try:
-        pool = znh5md.IO(path)
-        size = len(pool)
-        wanted = range(size) if indices is None else [int(i) for i in indices]
-        if beyond := [i for i in wanted if not 0 <= i < size]:
-            raise ValueError(f"{path} has {size} frames, asked for number {beyond[0]}")
-        return [pool[i] for i in wanted]
+        yield
     except (OSError, KeyError) as error:
         raise ValueError(
             f"the pool {path} cannot be read ({error}); remove it and run the pool again"

@@ -1,0 +1,171 @@
+"""One run of a pool: classical NPT molecular dynamics of a melt."""
+
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from minset.analyse.trajectory import read_trajectory
+from minset.files import written_aside
+from minset.simulate.engines import classical_engine
+from minset.simulate.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
+from minset.simulate.start import melt
+from minset.system import density_fit_at, pair_parameters, reference_density_g_cm3, species_of
+
+LEAST_DIFFUSION_A2_PS = 0.15  # of a liquid; 1.5e-9 m^2/s
+
+
+class NoLiquid(ValueError):
+    """A run that was no liquid throughout: it boiled, froze or broke; the message says which."""
+
+
+def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
+    """Melt, equilibrate and sample one run of a pool.
+
+    Parameters
+    ----------
+    system
+        Content of the system file.
+    run
+        As in ``minset.pool.GENERATORS``.
+    folder
+        Working folder; a killed run continues from what is there.
+
+    Returns
+    -------
+    list of Atoms
+        ``frames`` frames with energy (eV), forces (eV/A), ``energies`` (atomic energies, eV) and, in
+        ``info``, ``time_ps``, ``temperature_K`` and ``pressure_bar``.
+
+    Raises
+    ------
+    NoLiquid
+        If the run boiled, froze or broke.
+    """
+    folder = Path(folder)
+    first, last = run["temperature_K"]
+    common = {
+        "ensemble": "npt",
+        "pressure_bar": run["pressure_bar"],
+        "timestep_fs": run["timestep_fs"],
+        "seed": run["seed"],
+        "limits": {"energy_eV_atom": 1.0},
+    }
+    settle = Protocol(
+        temperature_K=(first, first),
+        duration_ps=run["equilibration_ps"],
+        sample_ps=run["equilibration_ps"],
+        thermo_ps=0.1,
+        **common,
+    )
+    sample_ps = run["duration_ps"] / run["frames"]
+    sampling = Protocol(
+        temperature_K=(first, last),
+        duration_ps=run["duration_ps"],
+        sample_ps=sample_ps,
+        thermo_ps=sample_ps,
+        extra_columns=("fx", "fy", "fz", "c_atomic_energy"),
+        **common,
+    )
+    start = _melt(folder / "melt.extxyz", system, run)
+    _run(start, system, run["potential"], settle, folder / "settle")
+    settled = ase.io.read(folder / "settle" / FINAL)
+    _run(settled, system, run["potential"], sampling, folder / "run")
+    require_liquid(folder / "run" / TRAJECTORY, system, sample_ps, run["temperature_K"])
+    return _frames(folder / "run")[1:]  # the first repeats the end of the equilibration
+
+
+def require_liquid(
+    trajectory: Path, system: dict, sample_ps: float, temperature_K: tuple[float, float]
+) -> None:
+    """Stop unless a trajectory is a liquid: it does not boil, and ions flow throughout.
+
+    It boils when the mean volumes of two eighths of it differ by more than a factor of 1.8; single
+    frames of 100 ions of NaCl at 2200 K and 1 bar do so by 1.7, and the liquid is stable.
+
+    It flows when the mean squared displacement over each quarter of it exceeds that of ions that
+    rattle in a cage, the square of half the contact distance of unlike ions, by 6 D t with a
+    self-diffusion coefficient D of 1.5e-9 m^2/s. In runs of 100 ions of NaCl, liquids had at least
+    3e-9 (900 K at 1 kbar, supercooled), what froze at most 0.8e-9 (1500 K at 50 kbar).
+
+    Raises
+    ------
+    NoLiquid
+        With the factor of the volumes, or the quarter in which ions did not flow.
+    """
+    run = read_trajectory(trajectory)
+    volumes = [v.mean() for v in np.array_split(run.cell_lengths_A.prod(axis=1), 8)]
+    if (factor := max(volumes) / min(volumes)) > 1.8:
+        raise NoLiquid(f"boils: its volume varies by a factor of {factor:.1f}")
+    unwrapped = run.unwrapped_A
+    species = species_of(system)
+    contact = pair_parameters(system, species[0], species[-1])["sigma_A"]
+    quarter = len(unwrapped) // 4
+    lag_ps = (quarter - 1) * sample_ps
+    needed = (contact / 2) ** 2 + 6 * LEAST_DIFFUSION_A2_PS * lag_ps
+    for k in range(4):
+        moved = unwrapped[(k + 1) * quarter - 1] - unwrapped[k * quarter]
+        moved -= moved.mean(axis=0)  # the cell as a whole may drift
+        msd = float(np.einsum("nd,nd->n", moved, moved).mean())
+        if msd < needed:
+            low, high = temperature_K
+            near = low + (high - low) * (k + 0.5) / 4
+            raise NoLiquid(
+                f"not liquid near {near:.0f} K: in {lag_ps:.1f} ps the ions moved {msd:.1f} A^2 on "
+                f"average, a liquid moves more than {needed:.1f}"
+            )
+
+
+def _melt(path: Path, system: dict, run: dict) -> Atoms:
+    """Start in a cube at the experimental density, or 80 % of it above the fits' range."""
+    if not path.exists():
+        temperature = run["temperature_K"][0]
+        fit = density_fit_at(system, temperature) or system["reference"]["density"][0]
+        inside = min(max(temperature, fit["min_K"]), fit["max_K"])
+        density = float(reference_density_g_cm3(fit, inside))
+        if temperature > inside:
+            density *= 0.8
+        atoms = melt(
+            system,
+            run["ions"],
+            density,
+            temperature,
+            duration_ps=2.0,
+            seed=run["seed"],
+            potential=run["potential"],
+        )
+        with written_aside(path) as aside:
+            ase.io.write(aside, atoms)
+    return ase.io.read(path)
+
+
+def _run(start: Atoms, system: dict, potential: str, protocol: Protocol, folder: Path) -> None:
+    verdict = run_md(start, system, classical_engine(potential), protocol, folder)
+    if not verdict["stable"]:
+        raise NoLiquid(f"broke {verdict['reason']}")
+
+
+def _frames(folder: Path) -> list[Atoms]:
+    """Frames of a run with what its thermo.csv knows of them."""
+    images = ase.io.read(folder / TRAJECTORY, index=":", format="lammps-dump-text")
+    thermo = read_thermo(folder).reset_index()
+    if len(images) != len(thermo):
+        raise RuntimeError(
+            f"{folder} holds {len(images)} frames but {len(thermo)} rows of thermo.csv; "
+            "remove the folder and run again"
+        )
+    frames = []
+    for image, row in zip(images, thermo.to_dict("records"), strict=True):
+        frame = Atoms(image.symbols, positions=image.positions, cell=image.cell, pbc=True)
+        frame.calc = SinglePointCalculator(
+            frame,
+            energy=row["potential_energy_eV"],
+            forces=image.get_forces(),
+            energies=image.arrays["c_atomic_energy"].ravel(),
+        )
+        for key in ("time_ps", "temperature_K", "pressure_bar"):
+            frame.info[key] = row[key]
+        frames.append(frame)
+    return frames
