@@ -13,20 +13,18 @@ from minset.model import MODELS
 def main(
     train,
     validation,
-    weights,
-    description,
-    history,
     settings: dict,
     training: dict,
     seed: int,
     threads: int = 1,
+    **outputs,
 ) -> None:
     """Train, or continue from the checkpoint in ``work/`` beside the model."""
-    folder = Path(weights).parent
+    folder = Path(outputs["description"]).parent
     identity = {"settings": settings, "training": training, "seed": seed}
     identity["inputs"] = [file_hash(path) for path in (train, validation)]
     work = working_folder(folder / "work", identity)
-    resolve_name(MODELS[settings["model"]])(
+    resolve_name(MODELS[settings["model"]].train)(
         read_dataset(train),
         read_dataset(validation),
         settings,
@@ -36,7 +34,7 @@ def main(
         threads,
         provenance={"train": str(train), "validation": str(validation)},
     )
-    for path in (weights, description, history):
+    for path in outputs.values():
         os.replace(work / Path(path).name, path)
     shutil.rmtree(work)
 

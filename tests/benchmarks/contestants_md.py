@@ -23,7 +23,8 @@ from schnetpack.md.simulation_hooks import LangevinThermostat, SimulationHook
 from schnetpack.transform import MatScipyNeighborList
 
 from minset.lammps_session import gather, load_atoms, open_lammps
-from minset.simulate.engines import EVALUATORS, engine_of
+from minset.model.evaluators import evaluator_of
+from minset.simulate.engines import LIMITS, model_engine
 
 TIMESTEP_FS, THERMOSTAT_FS = 2.0, 100.0
 SHELL_A = 2.0  # of spkmd's neighbour list, its default
@@ -137,14 +138,12 @@ def spkmd(case: Case) -> Contestant:
     return Contestant(forces, steps)
 
 
-def minset_engine(case: Case, engine: str) -> Contestant:
+def minset_engine(case: Case, file: str) -> Contestant:
     """minset's engine behind LAMMPS, as in its simulations but for the files written."""
-    folder = case.folder
-    numbers = case.atoms.numbers
-    evaluate = EVALUATORS[engine](folder, numbers, case.threads)
+    files = [case.folder / file]
+    evaluate = evaluator_of(files, case.atoms.numbers, case.threads)
     cell = case.atoms.cell.array
-    files = [str(folder / name) for name in ("model.pt", "model.json", "compressed.npz")]
-    attach = engine_of("benchmark", files, {"engine": engine, "limits": {}}, case.threads)
+    attach = model_engine(files, LIMITS, case.threads)
     lmp = open_lammps()
     load_atoms(lmp, case.atoms, case.system, velocities=True)
     alarm = attach(lmp, list(case.atoms.symbols), case.system)
@@ -161,7 +160,7 @@ def minset_engine(case: Case, engine: str) -> Contestant:
     def steps(n: int) -> float:
         seconds = seconds_of(partial(lmp.command, f"run {n} pre no post no"))
         if alarm() or not gather(lmp, "f", 3).any():
-            raise RuntimeError(f"the engine {engine} stopped making forces: {alarm()}")
+            raise RuntimeError(f"the engine of {file} stopped making forces: {alarm()}")
         return seconds
 
     return Contestant(
@@ -175,6 +174,6 @@ def minset_engine(case: Case, engine: str) -> Contestant:
 CONTESTANTS = {
     "schnetpack ASE": schnetpack_ase,
     "spkmd": spkmd,
-    "minset schnetpack": partial(minset_engine, engine="schnetpack"),
-    "minset compressed": partial(minset_engine, engine="compressed"),
+    "minset schnetpack": partial(minset_engine, file="model.pt"),
+    "minset compressed": partial(minset_engine, file="compressed.npz"),
 }

@@ -6,8 +6,10 @@ import pytest
 from minset.model.architecture import load_model
 from minset.model.compress import compress
 from minset.model.train import train_schnet
-from minset.simulate.engines import EVALUATORS, LIMITS, model_engine
+from minset.simulate.engines import LIMITS, model_engine
 from minset.simulate.run import Protocol, read_thermo, run_md
+
+ENGINES = {"compressed": "compressed.npz", "schnetpack": "model.pt"}
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +33,11 @@ def trained(small_pool, tmp_path_factory):
 
 def both(trained, start, system, protocol, folder) -> dict:
     runs = {}
-    for evaluator in EVALUATORS:
-        attach = model_engine(trained, LIMITS, evaluator=evaluator)
-        verdict = run_md(start, system, attach, protocol, folder / evaluator)
+    for engine, file in ENGINES.items():
+        attach = model_engine([trained / file], LIMITS)
+        verdict = run_md(start, system, attach, protocol, folder / engine)
         assert verdict["stable"], verdict["reason"]
-        runs[evaluator] = read_thermo(folder / evaluator)
+        runs[engine] = read_thermo(folder / engine)
     return runs
 
 

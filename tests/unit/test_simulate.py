@@ -12,7 +12,9 @@ import pytest
 
 from minset.analyse.trajectory import read_trajectory
 from minset.lammps_session import gather, load_atoms, open_lammps
-from minset.simulate.engines import EVALUATORS, LIMITS, classical_engine, model_engine
+from minset.model import evaluators
+from minset.model.evaluators import evaluator_of
+from minset.simulate.engines import LIMITS, classical_engine, model_engine
 from minset.simulate.run import (
     FINAL,
     LAST_GOOD,
@@ -24,6 +26,8 @@ from minset.simulate.run import (
 )
 from minset.simulate.start import random_insertion
 from minset.units import BAR_EV_A3
+
+SCHNET = ("compressed.npz", "model.pt")
 
 
 def protocol(ensemble: str, duration_ps: float, **changes) -> Protocol:
@@ -38,11 +42,11 @@ def protocol(ensemble: str, duration_ps: float, **changes) -> Protocol:
     return Protocol(ensemble=ensemble, duration_ps=duration_ps, **(settings | changes))
 
 
-@pytest.fixture(params=["classical", *EVALUATORS])
+@pytest.fixture(params=["classical", *SCHNET])
 def attach(request, model_folder):
     if request.param == "classical":
         return classical_engine()
-    return model_engine(model_folder, LIMITS, evaluator=request.param)
+    return model_engine([model_folder / request.param], LIMITS)
 
 
 def test_nve_conserves_the_energy(attach, kcl, melt32, tmp_path):
@@ -62,16 +66,16 @@ def test_baths_conserve_their_extended_energy(attach, ensemble, kcl, melt32, tmp
     assert thermo["conserved_energy_eV"].std() < 0.05 * thermo["total_energy_eV"].std()
 
 
-@pytest.mark.parametrize("evaluator", EVALUATORS)
-def test_pressure_behind_fix_external_is_a_volume_derivative(evaluator, model_folder, kcl, melt32):
-    evaluate = EVALUATORS[evaluator](model_folder, melt32.numbers, 1)
+@pytest.mark.parametrize("file", SCHNET)
+def test_pressure_behind_fix_external_is_a_volume_derivative(file, model_folder, kcl, melt32):
+    evaluate = evaluator_of([model_folder / file], melt32.numbers)
     cell, h = np.array(melt32.cell), 1e-3
     up = evaluate(melt32.positions * (1 + h), cell * (1 + h)).energy_eV
     down = evaluate(melt32.positions * (1 - h), cell * (1 - h)).energy_eV
     expected = -(up - down) / (6 * h) / melt32.cell.volume / BAR_EV_A3
     lmp = open_lammps()
     load_atoms(lmp, melt32, kcl)
-    model_engine(model_folder, LIMITS, evaluator=evaluator)(lmp, list(melt32.symbols), kcl)
+    model_engine([model_folder / file], LIMITS)(lmp, list(melt32.symbols), kcl)
     lmp.command("run 0")
     assert lmp.get_thermo("press") == pytest.approx(expected, rel=2e-3, abs=20)
     assert lmp.get_thermo("pe") == pytest.approx(
@@ -119,7 +123,7 @@ def test_a_finished_run_is_not_run_again(kcl, melt32, tmp_path):
 
 
 def test_ions_that_collapse_end_the_run_with_pair_and_time(kcl, melt32, model_folder, tmp_path):
-    attach = model_engine(model_folder, LIMITS)
+    attach = model_engine([model_folder / "compressed.npz"], LIMITS)
     close = melt32.copy()
     close.positions[1] = close.positions[0] + [1.6, 0, 0]
     verdict = run_md(close, kcl, attach, protocol("nvt", 0.5), tmp_path)
@@ -130,7 +134,7 @@ def test_ions_that_collapse_end_the_run_with_pair_and_time(kcl, melt32, model_fo
 
 
 def test_large_forces_end_the_run(kcl, melt32, model_folder, tmp_path):
-    attach = model_engine(model_folder, LIMITS | {"force_eV_A": 1e-3})
+    attach = model_engine([model_folder / "compressed.npz"], LIMITS | {"force_eV_A": 1e-3})
     verdict = run_md(melt32, kcl, attach, protocol("nvt", 0.5), tmp_path)
     assert "force of" in verdict["reason"]
     assert "above 0.001 eV/A" in verdict["reason"]
@@ -239,7 +243,7 @@ def test_broken_positions_end_the_run_and_leave_the_last_good_restart(
     kick, complaint, kcl, melt32, model_folder, tmp_path
 ):
     def attach(lmp, symbols, system):
-        alarm = model_engine(model_folder, LIMITS)(lmp, symbols, system)
+        alarm = model_engine([model_folder / "compressed.npz"], LIMITS)(lmp, symbols, system)
         lmp.command("variable now equal step==620")
         lmp.command(f"variable kick atom (id==3)*v_now*{kick}")
         lmp.command("fix kick all addforce v_kick 0.0 0.0")
@@ -261,8 +265,8 @@ def test_an_error_in_a_force_call_is_an_error_of_the_run(
 ):
     calls = iter(range(100))
 
-    def fails_later(folder, numbers, threads):
-        evaluate = EVALUATORS["schnetpack"](folder, numbers, threads)
+    def fails_later(path, numbers, threads):
+        evaluate = evaluator_of([path.with_name("model.pt")], numbers, threads)
 
         def call(positions, cell):
             if next(calls) == 7:
@@ -271,8 +275,8 @@ def test_an_error_in_a_force_call_is_an_error_of_the_run(
 
         return call
 
-    monkeypatch.setitem(EVALUATORS, "failing", fails_later)
-    attach = model_engine(model_folder, LIMITS, evaluator="failing")
+    monkeypatch.setitem(evaluators.EVALUATORS, "failing", fails_later)
+    attach = model_engine([model_folder / "failing"], LIMITS)
     with pytest.raises(MemoryError, match="no memory for neighbours"):
         run_md(melt32, kcl, attach, protocol("nve", 0.5), tmp_path)
     assert not (tmp_path / VERDICT).exists()

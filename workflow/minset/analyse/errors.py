@@ -1,21 +1,28 @@
 """Errors of a model on labelled frames."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from minset.model.evaluator import schnetpack_evaluator
+from minset.model.evaluators import evaluator_of
 
 
-def predictions(model, description: dict, frames: list[Atoms]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def predictions(
+    files: Sequence[Path], frames: list[Atoms], threads: int = 1
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Labels and predictions side by side.
 
     Parameters
     ----------
-    model, description
-        From ``minset.model.architecture.load_model``.
+    files
+        Of the model, see ``minset.model.evaluators.evaluator_of``.
     frames
         Labelled frames.
+    threads
+        For the force calls.
 
     Returns
     -------
@@ -23,10 +30,13 @@ def predictions(model, description: dict, frames: list[Atoms]) -> tuple[pd.DataF
         ``frame, atom, species, component, label_eV_A, model_eV_A`` and
         ``frame, label_eV_atom, model_eV_atom``.
     """
+    evaluators = {}
     forces, energies = [], []
     for frame in frames:
-        evaluate = schnetpack_evaluator(model, description, frame.numbers)
-        result = evaluate(frame.positions, np.array(frame.cell))
+        species = frame.numbers.tobytes()
+        if species not in evaluators:
+            evaluators[species] = evaluator_of(files, frame.numbers, threads)
+        result = evaluators[species](frame.positions, np.array(frame.cell))
         number, n = frame.info["frame"], len(frame)
         forces.append(
             pd.DataFrame(

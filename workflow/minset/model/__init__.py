@@ -1,8 +1,25 @@
 """Models: potentials trained from a dataset.
 
-A model is ``train(train, validation, hyper, training, seed, folder, threads, provenance)``; a new
-one is one module with such a function and one line here. Names are resolved with
-``pkgutil.resolve_name`` so that knowing them does not import torch.
+A new one is a module with a function ``train(train, validation, settings, training, seed, folder,
+threads, provenance)``, one line here, and one in ``minset.model.evaluators``, which makes its force
+calls. Functions are named as strings for ``pkgutil.resolve_name``: knowing them imports no torch.
 """
 
-MODELS = {"schnet": "minset.model.train:train_schnet"}
+from typing import NamedTuple
+
+
+class Model(NamedTuple):
+    """A kind of model. The first of its files says to ``minset.model.evaluators`` what it is."""
+
+    train: str
+    files: tuple[str, ...]  # what tests and simulations take
+    reference_files: tuple[str, ...]  # what simulations with ``engine: schnetpack`` take
+
+
+_GAP_FILES = ("gap.xml", "model.json")
+MODELS = {
+    "schnet": Model(
+        "minset.model.train:train_schnet", ("compressed.npz",), ("model.pt", "model.json")
+    ),
+    "gap": Model("minset.model.gap:train_gap", _GAP_FILES, _GAP_FILES),
+}

@@ -12,15 +12,12 @@ from typing import TypeVar
 import torch
 import torch.utils.data.dataloader
 
+from minset.files import write_json, write_torch
+from minset.model.repulsion import zbl_energy
+
 # schnetpack 2.1.1 imports this name, which newer torch no longer has there.
 if not hasattr(torch.utils.data.dataloader, "T_co"):
     torch.utils.data.dataloader.T_co = TypeVar("T_co", covariant=True)
-
-import schnetpack as spk
-import schnetpack.nn
-
-from minset.files import write_json, write_torch
-from minset.model.repulsion import zbl_energy
 
 # "Efficient data selection methods" (2021), Table 1. Its small model has 3 Gaussians, which spans
 # 6 A with a spacing of 3 A; we read it as a slip for 32 (set `gaussians: 3` for the printed value).
@@ -63,6 +60,9 @@ def build_representation(hyper: dict) -> torch.nn.Module:
     hyper
         ``interactions``, ``features``, ``filters``, ``gaussians`` and ``cutoff_A``.
     """
+    # here and not above: it takes seconds, with Lightning and all, and jobs without a network need none
+    import schnetpack as spk
+
     return spk.representation.SchNet(
         n_atom_basis=hyper["features"],
         n_interactions=hyper["interactions"],
@@ -78,6 +78,8 @@ def build_model(hyper: dict) -> torch.nn.Module:
     Its energies are relative to the offsets in ``model.json``; forces and stress come from
     ``predict``. Weights are drawn from torch's global generator: seed it before.
     """
+    import schnetpack as spk
+
     readout = spk.atomistic.Atomwise(
         n_in=hyper["features"],
         n_hidden=hyper["hidden"],

@@ -77,7 +77,7 @@ def _tensors(frame: Atoms, offsets: dict, hyper: dict, segments: int, with_stres
     stress = frame.get_stress(voigt=False) if with_stress else np.zeros((3, 3))
     if hyper["repulsion"] == "zbl":
         repulsion = zbl_of(frame.numbers, i, j, vectors, cutoff)
-        energy, forces = energy - repulsion[0], forces - repulsion[1]
+        energy, forces = energy - repulsion[0].sum(), forces - repulsion[1]
         stress = stress - repulsion[2] / frame.cell.volume
     exact = {"numbers": frame.numbers, "i": i, "j": j, "segment": segment}
     rounded = {

@@ -35,7 +35,7 @@ def zbl_energy(
     return _COULOMB_EV_A * z_i * z_j / distance * screening * smooth
 
 
-def zbl_of(numbers, i, j, vectors, cutoff_A: float) -> tuple[float, np.ndarray, np.ndarray]:
+def zbl_of(numbers, i, j, vectors, cutoff_A: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Repulsion of a structure.
 
     Parameters
@@ -47,14 +47,17 @@ def zbl_of(numbers, i, j, vectors, cutoff_A: float) -> tuple[float, np.ndarray, 
 
     Returns
     -------
-    energy, forces, virial
-        In eV, in eV/A with shape (n, 3), and dE/dstrain in eV with shape (3, 3).
+    energies, forces, virial
+        Half of each pair's energy at each of its atoms, in eV with shape (n,); in eV/A with shape
+        (n, 3); and dE/dstrain in eV with shape (3, 3).
     """
     z = torch.as_tensor(numbers, dtype=torch.float64)
     r_ij = torch.as_tensor(vectors).requires_grad_()
-    energy = zbl_energy(z[i], z[j], r_ij.norm(dim=1), cutoff_A).sum()
-    (gradient,) = torch.autograd.grad(energy, r_ij)
-    forces = np.zeros((len(numbers), 3))
+    pairs = zbl_energy(z[i], z[j], r_ij.norm(dim=1), cutoff_A)
+    (gradient,) = torch.autograd.grad(pairs.sum(), r_ij)
+    energies, forces = np.zeros(len(numbers)), np.zeros((len(numbers), 3))
+    for end in (i, j):
+        np.add.at(energies, end, 0.5 * pairs.detach().numpy())
     np.add.at(forces, i, gradient.numpy())
     np.add.at(forces, j, -gradient.numpy())
-    return float(energy.detach()), forces, vectors.T @ gradient.numpy()
+    return energies, forces, vectors.T @ gradient.numpy()

@@ -4,24 +4,16 @@ An engine is a function ``attach(lmp, symbols, system)`` that gives a LAMMPS ins
 returns a function ``alarm()`` that says what broke since the run began: an ``Alarm``, or None.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from ase.data import atomic_numbers
 
 from minset.lammps_session import classical_commands
-from minset.model.architecture import load_model
-from minset.model.compressed import load_compressed
-from minset.model.device import device_evaluator
-from minset.model.evaluator import (
-    Evaluation,
-    Evaluator,
-    compressed_evaluator,
-    schnetpack_evaluator,
-)
+from minset.model.evaluator import Evaluation
+from minset.model.evaluators import evaluator_of
 from minset.system import closest_physical_A
 
 # Dynamics beyond these count as broken; a study can change them.
@@ -53,16 +45,15 @@ def engine_of(name: str, model_files: list[str], settings: dict, threads: int) -
     name
         Of a classical potential (``minset.system.POTENTIALS``), or of a model, for messages.
     model_files
-        Paths of the model's files, all in its folder, or nothing.
+        Paths of the model's files, see ``minset.model.evaluators.evaluator_of``, or nothing.
     settings
-        Of the simulation; ``engine`` (a key of ``EVALUATORS``) and ``limits`` are used.
+        Of the simulation; ``limits`` are used.
     threads
         For the force calls of a model.
     """
     if not model_files:
         return classical_engine(name)
-    folder, limits = Path(model_files[0]).parent, LIMITS | settings["limits"]
-    return model_engine(folder, limits, threads, settings["engine"])
+    return model_engine(model_files, LIMITS | settings["limits"], threads)
 
 
 def classical_engine(potential: str = "bmhtf") -> Attach:
@@ -76,42 +67,22 @@ def classical_engine(potential: str = "bmhtf") -> Attach:
     return attach
 
 
-def _compressed(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
-    compressed = load_compressed(folder / "compressed.npz")
-    if torch.cuda.is_available():
-        return device_evaluator(compressed, numbers, torch.device("cuda"))
-    return compressed_evaluator(compressed, numbers, threads)
-
-
-def _schnetpack(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
-    torch.set_num_threads(threads)
-    return schnetpack_evaluator(*load_model(folder), numbers)
-
-
-# Force calls of a trained model: tabulated filters, or schnetpack's own network as the reference.
-EVALUATORS = {"compressed": _compressed, "schnetpack": _schnetpack}
-
-
-def model_engine(
-    folder: Path, limits: dict, threads: int = 1, evaluator: str = "compressed"
-) -> Attach:
+def model_engine(files: Sequence[Path], limits: dict, threads: int = 1) -> Attach:
     """A trained model behind LAMMPS's ``fix external``: forces, energy and virial each step.
 
     Parameters
     ----------
-    folder
-        With the model's files.
+    files
+        Of the model, see ``minset.model.evaluators.evaluator_of``.
     limits
         ``force_eV_A``: a larger force on any atom raises the alarm.
     threads
         Of the force calls.
-    evaluator
-        Key of ``EVALUATORS``.
     """
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
         numbers = np.array([atomic_numbers[s] for s in symbols])
-        evaluate = EVALUATORS[evaluator](folder, numbers, threads)
+        evaluate = evaluator_of(files, numbers, threads)
         complaint: list[Alarm] = []
         failure: list[Exception] = []
         # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
