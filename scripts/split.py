@@ -1,21 +1,38 @@
 """Set test and validation frames of a pool apart."""
 
-import numpy as np
+import tempfile
+from pathlib import Path
+
 import pandas as pd
 
 from minset.files import write_csv
+from minset.select.candidates import read_candidates
+from minset.select.split import split_frames
 
 
-def main(summary, split, test: dict, validation: dict, threads: int = 1) -> None:
-    """Write the MD run and the role of each frame: test, validation or candidate."""
-    pool = pd.read_csv(summary)
-    frames = pool["frame"].to_numpy()
-    roles = np.full(len(frames), "candidate", dtype=object)
-    for role, drawn in (("test", test), ("validation", validation)):
-        free = np.flatnonzero(roles == "candidate")
-        chosen = np.random.default_rng(drawn["seed"]).choice(free, drawn["frames"], replace=False)
-        roles[chosen] = role
-    write_csv(split, pd.DataFrame({"frame": frames, "run": pool["run"], "role": roles}))
+def main(
+    pool,
+    summary,
+    runs,
+    descriptors,
+    split,
+    test: dict,
+    validation: dict,
+    held_out: list,
+    atom_descriptors=None,
+    threads: int = 1,
+) -> None:
+    """Write the MD run and the role of each frame; ``held_out`` has names of runs."""
+    frames = pd.read_csv(summary)[["frame", "run"]]
+    named = pd.read_csv(runs)
+    numbers = named.loc[named["name"].isin(held_out), "run"].tolist()
+
+    def candidates_of(rows: pd.DataFrame):
+        work = Path(tempfile.mkdtemp(dir=folder))
+        return read_candidates(rows, pool, descriptors, atom_descriptors, work)
+
+    with tempfile.TemporaryDirectory(dir=Path(split).parent) as folder:
+        write_csv(split, split_frames(frames, test, validation, numbers, candidates_of))
 
 
 if "snakemake" in globals():

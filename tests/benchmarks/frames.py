@@ -24,7 +24,8 @@ from minset.model.architecture import (
     save_model,
 )
 from minset.model.compress import compress
-from minset.pool.npt_ramp import npt_ramp
+from minset.pool.npt import run_npt
+from minset.pool.plan import npt_ramp
 from minset.pool.store import read_frames, write_pool
 from minset.simulate.start import melt
 
@@ -105,8 +106,31 @@ def pool(work: Path) -> Path:
             "seed": SEED,
         }
         print(f"pool of {POOL_FRAMES} frames of {POOL_IONS} ions", flush=True)
-        write_pool(path, npt_ramp(nacl(), settings, work / "ramp"))
+        (run,) = npt_ramp(settings)
+        write_pool(path, run_npt(nacl(), run, work / "ramp"))
         shutil.rmtree(work / "ramp")
+    return path
+
+
+def large_pool(work: Path, frames: int) -> Path:
+    """Pool of so many frames, no two alike: those of `pool` in turns, cells and all.
+
+    Each time all lengths are scaled by up to 3 % and ions shaken by normal numbers of up to 0.2 A. They
+    have no energies and forces.
+    """
+    path = work / f"pool-{frames}.h5"
+    if not path.exists():
+        print(f"pool of {frames} frames", flush=True)
+        base, rng = read_frames(pool(work)), np.random.default_rng(SEED)
+
+        def made():
+            for k in range(frames):
+                atoms = base[k % len(base)].copy()
+                atoms.set_cell(atoms.cell * rng.uniform(0.97, 1.03), scale_atoms=True)
+                atoms.positions += rng.uniform(0, 0.2) * rng.normal(size=atoms.positions.shape)
+                yield atoms
+
+        write_pool(path, made())
     return path
 
 

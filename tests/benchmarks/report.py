@@ -58,6 +58,19 @@ Means over the species of an untrained representation, 100 ions a frame, 16 fram
 array with neighbour lists. *schnetpack*: `ASEAtomsData`, `MatScipyNeighborList`, `AtomsLoader`. *minset*:
 `minset.select.descriptors`.
 """
+ABOUT_SELECTION = """\
+Frames of 100 ions: those of a short run, rescaled by up to 3 % and shaken by up to 0.2 A. Each contestant
+has a process of its own with one thread, other seeds in each repetition, and its imports not counted.
+*random* shows what a process takes that does next to nothing. *fps* (scikit-matter) and both *rnd* look
+at one row of numbers per frame, from an untrained representation (medium model); *entropy_gain* at 126
+numbers per ion from quests. *ZnNL's rnd* is what [ZnNL](https://github.com/zincware/ZnNL) does at each
+pick, with its default training of 50 epochs, written in torch instead of JAX, with networks as large as
+minset's: the whole pool through target and predictor, then training on all picks so far. It may pick a
+frame again: see distinct picks.
+
+Distance of the frames of the pool to the nearest pick, in standard deviations of the rows that *fps*
+looks at: the mean over the pool, and the largest.
+"""
 
 
 def read(results: Path, name: str) -> pd.DataFrame | None:
@@ -155,7 +168,30 @@ def readme(results: Path) -> None:
         text += f"\n## Descriptors\n\n{ABOUT_DESCRIPTORS}\nFrames per second:\n\n"
         names = ["schnetpack", "minset"]
         text += comparison(ordered(table), ["threads", "model"], "frames_per_s", names, True)
+    if (table := read(results, "selection")) is not None:
+        text += f"\n## Selection\n\n{ABOUT_SELECTION}\n{selection(table)}"
     write_text(results / "README.md", text)
+
+
+def selection(table: pd.DataFrame) -> str:
+    """One row per pool and selector."""
+    rows = []
+    for _, row in table.sort_values("frames", kind="stable").iterrows():
+        medians = [
+            f"{number(row[key])} ({number(row[f'{key}_q1'])}–{number(row[f'{key}_q3'])})"
+            for key in ("selection_s", "mean_distance", "largest_distance")
+        ]
+        memory = max(row["descriptors_memory_MB"], row["selection_memory_MB"])
+        counts = [str(row["frames"]), str(row["picks"]), row["contestant"]]
+        rows.append([*counts, number(row["descriptors_s"]), medians[0], str(memory)])
+        rows[-1] += [str(row["distinct_picks"]), *medians[1:]]
+    header = ["frames", "picks", "selector", "descriptors s", "selection s", "peak memory MB"]
+    text = markdown([*header, "distinct picks", "mean distance", "largest distance"], rows)
+    largest = table["frames"].max()
+    here = set(table.loc[table["frames"] == largest, "contestant"])
+    if slow := sorted(set(table["contestant"]) - here):
+        text += f"\nNot measured with {largest} frames, being too slow: {', '.join(slow)}.\n"
+    return text
 
 
 def md_figure(results: Path, table: pd.DataFrame) -> None:

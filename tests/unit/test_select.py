@@ -1,40 +1,31 @@
 """Selectors: order, masks, determinism, odd pools. Every entry of the registry is tested."""
 
+import tempfile
+from pathlib import Path
 from pkgutil import resolve_name
 
 import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
+from conftest import write_random_pool
+from quests.compression.fps import msc_conditional
+from quests.descriptor import get_descriptors, get_descriptors_multicomponent
+from quests.entropy import entropy
 
 from minset.model.architecture import hyper_of
 from minset.pool.store import read_frames, read_property, write_pool
 from minset.select import SELECTORS
-from minset.select.candidates import Candidates, standardised
+from minset.select.candidates import Candidates, read_atoms, standardised
 from minset.select.descriptors import untrained_schnet
+from minset.select.entropy_gain import environments
 from minset.select.rnd import CHECKPOINT, METRICS
-from minset.select.rnd import _train as rnd_training
+from minset.select.rnd import train as rnd_training
 from minset.select.uniform import uniform_picks, van_der_corput
 
-ATOMS = 6
-
-
-def write_random_pool(path, frames: int, seed: int = 0, scale: float = 1.0):
-    """A pool whose energies and forces are random numbers."""
-    rng = np.random.default_rng(seed)
-    written = []
-    for _ in range(frames):
-        atoms = Atoms("K3Cl3", positions=rng.random((ATOMS, 3)) * 8, cell=[8] * 3, pbc=True)
-        atomic = -3 + scale * rng.normal(size=ATOMS)
-        forces = scale * rng.normal(size=(ATOMS, 3))
-        atoms.calc = SinglePointCalculator(
-            atoms, energy=atomic.sum(), forces=forces, energies=atomic
-        )
-        atoms.info |= {"run": 0, "time_ps": 0.0}
-        written.append(atoms)
-    write_pool(path, written)
-    return path
+ATOMS = 6  # of the frames of write_random_pool
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +38,8 @@ def candidates(pool, tmp_path):
     def make(n=60, d=16, seed=0, runs=1) -> Candidates:
         rows = np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
         frames = np.arange(100, 100 + n)
-        return Candidates(frames, rows, runs=frames % runs, pool=pool, work=tmp_path)
+        work = Path(tempfile.mkdtemp(dir=tmp_path))
+        return Candidates(frames, rows, runs=frames % runs, pool=pool, work=work)
 
     return make
 
@@ -192,12 +184,6 @@ def test_rnd_training_is_bounded_and_reported(candidates):
     assert (easy["training_steps"] < 5000).all()
 
 
-def test_rnd_first_pick_can_be_random(candidates):
-    rnd = resolve_name(SELECTORS["rnd"])
-    firsts = {rnd(candidates(), 1, s, {"first_pick": "random"})["frame"][0] for s in range(1, 9)}
-    assert len(firsts) > 3
-
-
 @pytest.mark.parametrize("metric", METRICS)
 def test_picks_taken_together_are_as_many_and_apart(metric, picks_from):
     rng = np.random.default_rng(1)
@@ -213,13 +199,12 @@ def test_picks_taken_together_are_as_many_and_apart(metric, picks_from):
 
 def test_a_killed_selection_ends_like_an_undisturbed_one(candidates, monkeypatch, capsys):
     rnd = resolve_name(SELECTORS["rnd"])
-    given = candidates()
-    whole = rnd(given, 20, 1, {})
+    whole, given = rnd(candidates(), 20, 1, {}), candidates()
     monkeypatch.setattr("minset.select.rnd.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("minset.select.rnd._train", killed_after(8, rnd_training))
+    monkeypatch.setattr("minset.select.rnd.train", killed_after(8, rnd_training))
     with pytest.raises(KeyboardInterrupt):
         rnd(given, 20, 1, {})
-    monkeypatch.setattr("minset.select.rnd._train", rnd_training)
+    monkeypatch.setattr("minset.select.rnd.train", rnd_training)
     resumed = rnd(given, 20, 1, {})
     assert "continuing after 8 picks" in capsys.readouterr().out
     pd.testing.assert_frame_equal(whole, resumed)
@@ -230,12 +215,76 @@ def test_a_killed_selection_ends_like_an_undisturbed_one(candidates, monkeypatch
 def killed_after(calls: int, function):
     counted = iter(range(calls + 1))
 
-    def call(*arguments):
+    def call(*arguments, **options):
         if next(counted) == calls:
             raise KeyboardInterrupt
-        return function(*arguments)
+        return function(*arguments, **options)
 
     return call
+
+
+@pytest.fixture
+def atom_candidates(tmp_path):
+    """Candidates with descriptors of atoms, from a pool of K3Cl3."""
+    pool = write_random_pool(tmp_path / "pool.h5", 160)
+    rng = np.random.default_rng(7)
+    atoms = rng.normal(size=(160, ATOMS, 5)).astype(np.float32) + np.arange(5)
+
+    def make(change=lambda atoms: None) -> Candidates:
+        changed = atoms.copy()
+        change(changed)
+        np.save(tmp_path / "atoms.npy", changed)
+        frames = np.arange(10, 150)
+        rows = np.ones((len(frames), 2), np.float32)
+        work = Path(tempfile.mkdtemp(dir=tmp_path))
+        return Candidates(frames, rows, 0 * frames, pool, work, tmp_path / "atoms.npy")
+
+    return make
+
+
+def test_atom_descriptors_are_standardised_by_species(atom_candidates):
+    def shift_chlorine(atoms):
+        atoms[:, 3:] = 5 * atoms[:, 3:] - 20
+        atoms[:, :, 4] = 1.0  # constant
+
+    given = atom_candidates(shift_chlorine)
+    x = read_atoms(given)(np.arange(140))
+    for species, own in ((slice(0, 3), 6), (slice(3, 6), 5)):  # chlorine's column comes first
+        part = x[:, species].reshape(-1, 7)
+        assert np.allclose(part[:, :4].mean(axis=0), 0, atol=1e-5)
+        assert np.allclose(part[:, :4].std(axis=0), 1, atol=1e-5)
+        assert (part[:, 4] == 0).all()
+        assert (part[:, own] == 1).all()
+    assert np.array_equal(read_atoms(given)(np.array([7, 3])), x[[7, 3]])
+
+
+def test_a_frame_is_as_novel_as_its_most_novel_atom(atom_candidates):
+    """An odd atom that an average over its frame would hide comes first."""
+
+    def one_odd_atom(atoms):
+        atoms[77, 2] += 12.0
+
+    def picks(n, **options):
+        rnd = resolve_name(SELECTORS["rnd"])
+        return rnd(atom_candidates(one_odd_atom), n, 1, {"atoms": True} | options)
+
+    assert picks(1)["frame"][0] == 77
+    table = picks(140, max_steps=5)
+    assert sorted(table["frame"]) == list(range(10, 150))
+    pd.testing.assert_frame_equal(table[:20], picks(20, max_steps=5), check_exact=True)
+
+
+def test_the_shortlist_does_not_change_what_is_picked(candidates, monkeypatch):
+    """Following only the most novel frames between looks at all finds the same ones."""
+    rnd = resolve_name(SELECTORS["rnd"])
+    given = candidates(n=60)
+    everything = rnd(given, 24, 1, {})
+    monkeypatch.setattr("minset.select.rnd.REFRESH", 1)
+    pd.testing.assert_frame_equal(everything, rnd(given, 24, 1, {}))
+    monkeypatch.setattr("minset.select.rnd.REFRESH", 8)
+    monkeypatch.setattr("minset.select.rnd.SHORTLIST", 20)
+    shortened = rnd(given, 24, 1, {})
+    assert len(set(shortened["frame"]) & set(everything["frame"])) >= 20
 
 
 def test_descriptors_do_not_depend_on_origin_order_or_batch(small_pool, tmp_path):
@@ -256,3 +305,95 @@ def test_descriptors_do_not_depend_on_origin_order_or_batch(small_pool, tmp_path
         moved.append(frame)
     write_pool(tmp_path / "moved.h5", moved)
     assert np.allclose(whole[:4], untrained_schnet(tmp_path / "moved.h5", hyper, seed=1), atol=1e-5)
+    atoms = np.empty((40, len(read_frames(path, [0])[0]), 32), np.float32)
+    untrained_schnet(path, hyper, seed=1, atoms=atoms)
+    numbers = read_frames(path, [0])[0].numbers
+    means = [atoms[:, numbers == z].mean(axis=1) for z in np.unique(numbers)]
+    assert np.allclose(np.concatenate(means, axis=1), whole, atol=1e-5)
+
+
+def write_pool_of(path, frames: list[Atoms]):
+    for atoms in frames:
+        zeros = np.zeros((len(atoms), 3))
+        atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=zeros, energies=zeros[:, 0])
+    write_pool(path, frames)
+    return path
+
+
+def entropy_gain_of(path, n: int, work, **options):
+    frames = np.arange(len(read_frames(path)))
+    given = Candidates(frames, None, runs=0 * frames, pool=path, work=work)
+    return resolve_name(SELECTORS["entropy_gain"])(given, n, 1, options)
+
+
+def test_environments_are_those_of_quests(pool, tmp_path):
+    frames = np.arange(0, 160, 7)[::-1]
+    given = Candidates(frames, None, runs=0 * frames, pool=pool, work=tmp_path)
+    path = environments(given, {"neighbours": 12, "cutoff_A": 5.0})
+    rows = np.fromfile(path, np.float32).reshape(len(frames), ATOMS, 46)
+    written = read_frames(pool, np.sort(frames))
+    theirs = get_descriptors_multicomponent(written, k=12, cutoff=5.0, concat=False)
+    x1, x2 = (x.reshape(len(frames), ATOMS, 3, -1) for x in theirs)  # all, Cl, K
+    for species, ours in ((1, rows[:, :3]), (2, rows[:, 3:])):
+        atoms = written[0].get_atomic_numbers() == (0, 17, 19)[species]
+        parts = [x[:, atoms, kind] for kind in (0, species) for x in (x1, x2)]
+        assert np.allclose(ours, np.concatenate(parts, axis=2), atol=1e-6)
+
+
+def test_entropy_gain_is_the_minimum_set_cover_of_quests(tmp_path):
+    rng = np.random.default_rng(2)
+    frames = [Atoms("Ar8", rng.random((8, 3)) * 9, cell=[9] * 3, pbc=True) for _ in range(40)]
+    pool = write_pool_of(tmp_path / "argon.h5", frames)
+    h = 0.08
+    picks = entropy_gain_of(pool, 25, tmp_path, bandwidth_inverse_A=h)["frame"].tolist()
+    x = [get_descriptors([atoms]) for atoms in frames]
+    rest = [k for k in range(40) if k != picks[0]]
+    entropies = np.array([entropy(x[k], h) for k in rest])
+    others = msc_conditional([x[k] for k in rest], entropies, 24, [x[picks[0]]], h=h)
+    assert picks[1:] == [rest[k] for k in others]
+
+
+def test_entropy_gain_compares_atoms_of_the_same_species_only(pool, tmp_path):
+    table = entropy_gain_of(pool, 30, tmp_path, bandwidth_inverse_A=0.3)
+    rows = np.fromfile(tmp_path / "environments.f32", np.float32).reshape(160, ATOMS, -1)
+    x = rows.astype(float)
+    d = np.stack([np.linalg.norm(x[:, i, None, None] - x[:, :], axis=-1) for i in range(ATOMS)], 1)
+    kernel = np.exp(-0.5 * (d / 0.3) ** 2)  # of atom i of one frame and atom j of another
+    species = np.arange(ATOMS) // 3
+    kernel *= species[:, None, None] == species
+    own = np.einsum("fifj->fi", kernel)
+    entropies = -np.log(own / ATOMS).mean(axis=1)
+    for k in range(1, 30):
+        sums = kernel[:, :, table["frame"][:k]].sum(axis=(2, 3))
+        gains = -np.log(sums.min(axis=1)) + entropies
+        gains[table["frame"][:k]] = -np.inf
+        assert table["frame"][k] == gains.argmax()
+        assert table["score"][k] == pytest.approx(gains.max(), rel=1e-4)
+
+
+def test_entropy_gain_takes_duplicates_last_and_rare_environments_first(tmp_path):
+    rng = np.random.default_rng(3)
+    crystal = bulk("KCl", "rocksalt", a=6.3, cubic=True)
+    frames = []
+    for _ in range(6):
+        atoms = crystal.copy()
+        atoms.positions += 0.2 * rng.normal(size=atoms.positions.shape)
+        frames += [atoms.copy() for _ in range(4)]
+    pool = write_pool_of(tmp_path / "copies.h5", frames)
+    (tmp_path / "a").mkdir()
+    picks = entropy_gain_of(pool, 10, tmp_path / "a")["frame"].to_numpy()
+    assert len(set(picks[:6] // 4)) == 6
+    assert len(set(picks)) == 10
+    frames[13].positions[1] += [1.2, 0.4, 0.0]  # one ion of 24 frames
+    pool = write_pool_of(tmp_path / "rare.h5", frames)
+    (tmp_path / "b").mkdir()
+    assert 13 in entropy_gain_of(pool, 2, tmp_path / "b")["frame"].tolist()
+
+
+def test_environments_of_a_killed_selection_are_continued(pool, tmp_path):
+    whole = entropy_gain_of(pool, 8, tmp_path)
+    path = tmp_path / "environments.f32"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    pd.testing.assert_frame_equal(whole, entropy_gain_of(pool, 8, tmp_path))
+    assert path.read_bytes() == content

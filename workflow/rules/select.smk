@@ -1,12 +1,12 @@
 # Selection: which frames of the pool are worth labelling.
 
 
-# pool -> one descriptor per frame from an untrained SchNet representation
+# pool -> one descriptor per frame, or per atom too, from an untrained SchNet representation
 rule descriptors:
     input:
         pool=f"{POOL}/pool.h5",
     output:
-        descriptors=f"{SELECTION}/descriptors.npy",
+        **descriptor_files(),
     params:
         settings=study["descriptors"],
     log:
@@ -25,22 +25,26 @@ rule descriptors:
         "../../scripts/descriptors.py"
 
 
-# pool -> role of each frame: test and validation drawn at random, the rest candidates
+# pool -> role of each frame: test and validation set apart, the rest candidates
 rule split:
     input:
+        **descriptor_files(),
+        pool=f"{POOL}/pool.h5",
         summary=f"{POOL}/pool.csv",
+        runs=f"{POOL}/runs.csv",
     output:
         split=f"{SELECTION}/split.csv",
     params:
         test=study["test"],
         validation=study["validation"],
+        held_out=held_out_runs(study),
     log:
         f"{LOG}/split.log",
     conda:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
         runtime=10,
     message:
         "Set test and validation frames of {wildcards.system} apart"
@@ -51,15 +55,15 @@ rule split:
 # candidates -> ordered picks of one selector, as many as the largest size
 rule select:
     input:
+        **descriptor_files(),
         pool=f"{POOL}/pool.h5",
-        descriptors=f"{SELECTION}/descriptors.npy",
         split=f"{SELECTION}/split.csv",
     output:
         selection=f"{SELECTION}/{{selector}}-s{{seed}}.csv",
     params:
         selector=lambda w: w.selector,
         seed=lambda w: int(w.seed),
-        size=max(study["sizes"]),
+        size=lambda w: max(sizes_by_seed()[int(w.seed)]),
         options=lambda w: study["selectors"][w.selector],
     log:
         f"{LOG}/select/{{selector}}-s{{seed}}.log",

@@ -7,6 +7,7 @@ here. Names are resolved with ``pkgutil.resolve_name`` so that knowing them does
 
 SELECTORS = {
     "atomic_energy": "minset.select.uniform:select_atomic_energy",
+    "entropy_gain": "minset.select.entropy_gain:select_entropy_gain",
     "force": "minset.select.uniform:select_force",
     "fps": "minset.select.fps:select_fps",
     "global_energy": "minset.select.uniform:select_global_energy",

@@ -21,12 +21,17 @@ SEGMENTS = 1024  # of the filter tables
 
 
 def untrained_schnet(
-    pool: Path, hyper: dict, seed: int, threads: int = 1, frames_per_batch: int = 16
+    pool: Path,
+    hyper: dict,
+    seed: int,
+    threads: int = 1,
+    frames_per_batch: int = 16,
+    atoms: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Structure descriptors of every frame of a pool.
+    """Descriptors of every frame of a pool, and of its atoms if wanted.
 
-    Per-atom features of an untrained SchNet representation are averaged over the atoms of each
-    species; the averages stand one after the other.
+    Those of atoms are the features of an untrained SchNet representation; that of a frame has their
+    averages over the atoms of each species, one after the other.
 
     Parameters
     ----------
@@ -40,6 +45,8 @@ def untrained_schnet(
         Of the compiled loops.
     frames_per_batch
         Frames in memory at a time.
+    atoms
+        Gets the descriptors of the atoms, shape (frames, n, features).
 
     Returns
     -------
@@ -65,6 +72,8 @@ def untrained_schnet(
         features = _atom_features(start, layers, found, hyper["cutoff_A"], threads)
         done = begin + len(positions)
         rows[begin:done] = np.concatenate([features[:, m].mean(axis=1) for m in members], axis=1)
+        if atoms is not None:
+            atoms[begin:done] = features
         if time.monotonic() - reported > 5 or done == n_frames:
             reported = time.monotonic()
             rate = done / max(reported - began, 1e-9)

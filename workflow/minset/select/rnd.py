@@ -3,54 +3,68 @@
 A target network f and a predictor g map descriptors to a small space. The frame where they differ
 most is picked, g is trained towards f on all picks so far, and so on: what g has learned to predict
 is no longer new.
+
+A frame has one descriptor, or one for each atom: then it is as novel as its most novel atom.
 """
 
 import time
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import torch
 
 from minset.files import read_checkpoint, write_checkpoint
-from minset.select.candidates import Candidates, standardised
+from minset.select.candidates import Candidates, read_atoms, standardised
+from minset.select.distillation import Network, outputs, random_network, train
 
 DEFAULTS = {
+    "atoms": False,
     "hidden": [64, 64],
     "outputs": 32,
     "learning_rate": 3e-3,
     "max_steps": 200,
     "tolerance": 1e-4,
-    "first_pick": "farthest",
     "metric": "euclidean",
     "picks_per_training": 1,
 }
 METRICS = {
-    "euclidean": lambda f, g: (f - g).norm(dim=1),
-    "cosine": lambda f, g: 1 - torch.nn.functional.cosine_similarity(f, g, dim=1),
+    "euclidean": lambda f, g: (f - g).norm(dim=-1),
+    "cosine": lambda f, g: 1 - torch.nn.functional.cosine_similarity(f, g, dim=-1),
 }
 COLUMNS = ["pick", "frame", "score", "training_steps", "training_loss"]
 CHECKPOINT, CHECKPOINT_SECONDS = "rnd.pt", 5.0
-ROWS = 32_768  # frames that go through the networks at a time
+TARGETS = "targets.npy"
+ROWS = 32_768  # descriptors that go through the networks at a time
+BATCH = 1024  # descriptors in a training step
+SHORTLIST = 1024  # most novel frames, followed from pick to pick
+REFRESH = 8  # trainings after which all frames are looked at again
+
+# Rows of some candidates, by their numbers: shape (candidates, rows of each, values)
+Reader = Callable[[np.ndarray], torch.Tensor]
 
 
 def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.DataFrame:
     """Pick ``n`` frames, each the most novel one left; a killed selection goes on.
 
+    All candidates pass through g after every ``REFRESH`` trainings. In between only the ``SHORTLIST``
+    most novel do, unless all of these have become less novel than the best of the others was.
+
     Parameters
     ----------
     candidates
-        Their descriptors are standardised over the candidates first.
+        Their descriptors are standardised first: over the candidates, or over all atoms of a species.
     seed
-        Target, predictor and first pick each get their own seed derived from it.
+        Target, predictor and training each get their own seed derived from it.
     options
-        ``hidden`` and ``outputs``: layers of both networks (ReLU). ``learning_rate``: of Adam.
-        ``max_steps`` bounds the training after a pick; it ends earlier when the mean squared
-        distance on the picks is below ``tolerance`` times the pool's at the start. ``first_pick``:
-        ``farthest`` (as in the paper) or ``random``. ``metric``: how far f and g are apart, a key of
-        ``METRICS``. ``picks_per_training``: with more than one, the most novel frames are taken
-        together, but for those that are nearer to one of them, in the space of f, than g is wrong
-        about them: the next training may teach g what they are.
+        ``atoms``: one descriptor per atom instead of one per frame. ``hidden`` and ``outputs``: layers
+        of both networks (ReLU). ``learning_rate``: of Adam. ``max_steps`` bounds the training after a
+        pick; it ends earlier when the mean squared distance on the picks is at most ``tolerance``
+        times the pool's at the start. ``metric``: how far f and g are apart, a key of ``METRICS``.
+        ``picks_per_training``: with more than one, the most novel frames are taken together, but for
+        those whose f is nearer to that of one of them than g is wrong about them: the next training may
+        teach g what they are.
 
     Returns
     -------
@@ -59,79 +73,112 @@ def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
         (mean squared distance on the picks) of the training that followed.
     """
     options = DEFAULTS | options
-    seeds = np.random.SeedSequence(seed).generate_state(3)
-    x = torch.from_numpy(standardised(candidates.descriptors))
-    sizes = [x.shape[1], *options["hidden"], options["outputs"]]
-    target, predictor = _network(sizes, seeds[0]), _network(sizes, seeds[1])
-    distance = METRICS[options["metric"]]
-    f = _outputs(target, x)  # once: f never changes
-    g = _outputs(predictor, x)
-    goal = options["tolerance"] * float((f - g).square().sum(dim=1).mean())
-    optimizer = torch.optim.Adam(predictor.parameters(), lr=options["learning_rate"], fused=True)
-    rows: list[tuple] = []
-    parts = {"predictor": predictor, "optimizer": optimizer}
-    if saved := read_checkpoint(candidates.work / CHECKPOINT, parts, "the selection"):
-        rows += saved["rows"]
-        g = _outputs(predictor, x)
-        print(f"continuing after {len(rows)} picks", flush=True)
-    novelty = distance(f, g)
-    picks = [row[0] for row in rows]
+    seeds = np.random.SeedSequence(seed).generate_state(3).tolist()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    m, distance = len(candidates.frames), METRICS[options["metric"]]
+    x_of = _descriptors(candidates, options["atoms"], device)
+    rows, width = x_of(np.arange(1)).shape[1:]
+    blocks = np.array_split(np.arange(m), max(1, m * rows // ROWS))
+    sizes = [width, *options["hidden"], options["outputs"]]
+    predictor = random_network(sizes, seeds[1], device)
+    f_of, apart = _targets(
+        x_of, random_network(sizes, seeds[0], device), predictor, blocks, candidates.work / TARGETS
+    )
+    goal = options["tolerance"] * apart
+    picked: list[tuple] = []
+    if saved := read_checkpoint(candidates.work / CHECKPOINT, {}, "the selection"):
+        picked, predictor = saved["picked"], _restored(saved["predictor"], device)
+        print(f"continuing after {len(picked)} picks", flush=True)
     written = time.monotonic()
-    while len(rows) < n:
-        if not picks and options["first_pick"] == "random":
-            new = [int(np.random.default_rng(seeds[2]).integers(len(x)))]
-        else:
-            free = novelty.clone()
-            free[picks] = -torch.inf
-            together = min(options["picks_per_training"], n - len(rows)) if picks else 1
-            new = _most_novel(free, f, together)
-        picks += new
-        steps, loss = _train(predictor, optimizer, x[picks], f[picks], options["max_steps"], goal)
-        rows += [(pick, float(novelty[pick]), steps, loss) for pick in new]
-        novelty = distance(f, _outputs(predictor, x))
-        if time.monotonic() - written > CHECKPOINT_SECONDS:
+    while len(picked) < n:
+        if picked and time.monotonic() - written > CHECKPOINT_SECONDS:
             written = time.monotonic()
-            write_checkpoint(candidates.work / CHECKPOINT, {"rows": rows}, parts)
-            print(f"{len(rows)} of {n} frames picked, {steps} steps to loss {loss:.2e}", flush=True)
-    table = [(k, candidates.frames[row[0]], *row[1:]) for k, row in enumerate(rows)]
+            state = {"picked": picked, "predictor": asdict(predictor)}
+            write_checkpoint(candidates.work / CHECKPOINT, state, {})
+            print(f"{len(picked)} of {n} frames picked, loss {picked[-1][-1]:.2e}", flush=True)
+        parts = [_novelty(predictor, x_of(b), f_of(b), distance)[0] for b in blocks]
+        novelty = torch.cat(parts)
+        novelty[[pick[0] for pick in picked]] = -torch.inf
+        best = torch.topk(novelty, min(SHORTLIST + 1, m))
+        followed = best.indices[:SHORTLIST].sort().values.numpy()
+        others = float(best.values[SHORTLIST]) if m > SHORTLIST else -torch.inf
+        x, f = x_of(followed), f_of(followed)
+        for _ in range(REFRESH):
+            novelty, f_novel = _novelty(predictor, x, f, distance)
+            novelty[np.isin(followed, [pick[0] for pick in picked])] = -torch.inf
+            if len(picked) == n or float(novelty.max()) < others:
+                break
+            together = min(options["picks_per_training"], n - len(picked)) if picked else 1
+            new = _most_novel(novelty, f_novel, together)
+            known = np.array([pick[0] for pick in picked] + followed[new].tolist())
+            steps, loss = train(
+                predictor,
+                x_of(known).flatten(0, 1),
+                f_of(known).flatten(0, 1),
+                learning_rate=options["learning_rate"],
+                max_steps=options["max_steps"],
+                goal=goal,
+                batch=BATCH,
+                seed=seeds[2] + len(picked),
+            )
+            picked += [(int(followed[k]), float(novelty[k]), steps, loss) for k in new]
+    table = [(k, candidates.frames[pick[0]], *pick[1:]) for k, pick in enumerate(picked)]
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def _outputs(network: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """What a network makes of all frames, a part of them at a time."""
-    with torch.no_grad():
-        return torch.cat([network(part) for part in x.split(ROWS)])
+def _descriptors(candidates: Candidates, atoms: bool, device: torch.device) -> Reader:
+    """Standardised descriptors of candidates."""
+    if atoms:
+        read = read_atoms(candidates)
+        return lambda chosen: torch.from_numpy(read(chosen)).to(device)
+    x = torch.from_numpy(standardised(candidates.descriptors))[:, None].to(device)
+    return lambda chosen: x[chosen]
 
 
-def _most_novel(free: torch.Tensor, f: torch.Tensor, count: int) -> list[int]:
+def _targets(
+    x_of: Reader, target: Network, predictor: Network, blocks: list[np.ndarray], path
+) -> tuple[Reader, float]:
+    """Outputs of f for all candidates, kept in a file, and how far g is from them on average.
+
+    The average is that of the squared distance.
+    """
+    first = x_of(blocks[0][:1])
+    shape = (sum(map(len, blocks)), first.shape[1], target.sizes[-1])
+    file = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    square = 0.0
+    for block in blocks:
+        x = x_of(block)
+        f = outputs(target, x)
+        square += float((f - outputs(predictor, x)).square().sum())
+        file[block[0] : block[-1] + 1] = f.cpu().numpy()
+    file.flush()
+
+    def f_of(chosen: np.ndarray) -> torch.Tensor:
+        # opened each time: pages of the file then never count as this process's memory for long
+        return torch.from_numpy(np.load(path, mmap_mode="r")[chosen]).to(first.device)
+
+    return f_of, square / (shape[0] * shape[1])
+
+
+def _novelty(
+    predictor: Network, x: torch.Tensor, f: torch.Tensor, distance: Callable
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Distance of g from f at the worst row of each frame, shape (frames,), and f there."""
+    largest = distance(f, outputs(predictor, x)).max(dim=1)
+    return largest.values.cpu(), f[torch.arange(len(f)), largest.indices].cpu()
+
+
+def _most_novel(novelty: torch.Tensor, f: torch.Tensor, count: int) -> list[int]:
     """Up to ``count`` frames in the order of their novelty, none near another."""
     chosen: list[int] = []
-    for candidate in torch.topk(free, min(len(free), 20 * count)).indices.tolist():
+    for candidate in torch.topk(novelty, min(len(novelty), 20 * count)).indices.tolist():
         apart = (f[chosen] - f[candidate]).norm(dim=1)
-        if bool((apart > free[candidate]).all()) and free[candidate] > -torch.inf:
+        if bool((apart > novelty[candidate]).all()) and novelty[candidate] > -torch.inf:
             chosen.append(candidate)
         if len(chosen) == count:
             break
     return chosen
 
 
-def _network(sizes: list[int], seed: int) -> torch.nn.Sequential:
-    with torch.random.fork_rng():
-        torch.manual_seed(int(seed))
-        layers = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
-        return torch.nn.Sequential(*layers[:-1])
-
-
-def _train(predictor, optimizer, x, f, max_steps: int, goal: float) -> tuple[int, float]:
-    """Train the predictor on the picks; return the steps taken and the loss reached."""
-    for step in range(max_steps + 1):
-        loss = (predictor(x) - f).square().sum(dim=1).mean()
-        value = float(loss.detach())
-        if value <= goal or step == max_steps:
-            break
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return step, value
+def _restored(saved: dict, device: torch.device) -> Network:
+    return Network(**{k: v.to(device) if torch.is_tensor(v) else v for k, v in saved.items()})

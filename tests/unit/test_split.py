@@ -1,0 +1,70 @@
+"""Test and validation frames: set apart, in equal parts by several principles, from runs of their own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import write_random_pool
+
+from minset.pool.store import read_property
+from minset.select.candidates import Candidates
+from minset.select.split import split_frames
+
+VALIDATION = {"frames": 10, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    return write_random_pool(tmp_path_factory.mktemp("pool") / "pool.h5", 160)
+
+
+@pytest.fixture
+def split(pool, tmp_path):
+    frames = pd.DataFrame({"frame": range(160), "run": np.arange(160) // 40})
+
+    def candidates_of(rows):
+        numbers = rows["frame"].to_numpy()
+        return Candidates(numbers, np.ones((len(rows), 2)), rows["run"].to_numpy(), pool, tmp_path)
+
+    def make(held_out=(), frames_wanted=41, selectors=("random",)):
+        test = {"frames": frames_wanted, "seed": 2, "selectors": list(selectors)}
+        return split_frames(frames, test, VALIDATION, list(held_out), candidates_of)
+
+    return make
+
+
+def test_each_frame_has_one_role_and_the_numbers_are_right(split):
+    roles = split()
+    assert roles["role"].value_counts().to_dict() == {
+        "candidate": 109,
+        "test": 41,
+        "validation": 10,
+    }
+    assert list(roles["frame"]) == list(range(160))
+    assert roles.equals(split())
+
+
+def test_runs_held_out_give_the_test_set_and_nothing_else(split):
+    roles = split(held_out=[1, 3])
+    assert set(roles.loc[roles["role"] == "test", "run"]) == {1, 3}
+    assert set(roles.loc[roles["run"].isin([1, 3]), "role"]) == {"test", "unused"}
+    assert set(roles.loc[~roles["run"].isin([1, 3]), "role"]) == {"candidate", "validation"}
+
+
+def test_principles_share_the_test_set_in_equal_parts(split, pool):
+    energy = read_property(pool, "energy_eV")
+    both = split(selectors=["global_energy", "random"], frames_wanted=41)
+    assert (both["role"] == "test").sum() == 41
+    by_energy = split(selectors=["global_energy"], frames_wanted=21)
+    assert set(by_energy.query("role == 'test'").frame) < set(both.query("role == 'test'").frame)
+    spread = {
+        s: energy[split(selectors=[s], frames_wanted=30).query("role == 'test'").frame].std()
+        for s in ("global_energy", "random")
+    }
+    assert spread["global_energy"] > 1.2 * spread["random"]
+
+
+def test_too_few_frames_are_an_error_with_the_key(split):
+    with pytest.raises(ValueError, match=r"90 frames were asked for \(test.frames\), 80 are left"):
+        split(held_out=[1, 3], frames_wanted=90)
+    with pytest.raises(ValueError, match=r"10 .*\(validation.frames\), 5 are left"):
+        split(frames_wanted=155)
