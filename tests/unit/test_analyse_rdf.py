@@ -1,11 +1,20 @@
 """Radial distribution functions of an ideal gas and of crystals, where the answer is known."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from minset.analyse.rdf import partial_rdfs, rdf_peaks
+from minset.analyse.rdf import (
+    partial_rdfs,
+    rdf_difference,
+    rdf_differences,
+    rdf_peaks,
+    run_rdfs,
+)
 from minset.analyse.trajectory import Trajectory
 
 
@@ -105,3 +114,127 @@ def test_frames_are_thinned_over_the_whole_trajectory(ideal_gas):
 def test_impossible_requests_say_what_would_be_right(ideal_gas, options, message):
     with pytest.raises(ValueError, match=message):
         partial_rdfs(ideal_gas, **{"range_A": 5.0, "bins": 10, "blocks": 5} | options)
+
+
+def rdf_table(r: np.ndarray, g: np.ndarray, stderr: float, **columns) -> pd.DataFrame:
+    """RDF of one pair in the form of `partial_rdfs`."""
+    table = pd.DataFrame({"pair": "K-K", "r_A": r, "g": g, "g_stderr": stderr})
+    return table.assign(coordination_number=np.cumsum(g), **columns)
+
+
+R = np.arange(0.025, 8, 0.05)
+
+
+def liquid(peak: float) -> np.ndarray:
+    """RDF with a first peak of height 3 at a distance, 0 before it and 1 behind."""
+    return np.where(
+        R < peak, 3 * np.exp(-8 * (R - peak) ** 2), 1 + 2 * np.exp(-8 * (R - peak) ** 2)
+    )
+
+
+def test_difference_of_known_curves():
+    """A constant offset of 0.05, and errors of 0.03 and 0.04 with a mean of 0.05 sqrt(2/pi)."""
+    row = rdf_difference(rdf_table(R, liquid(4.0) + 0.05, 0.03), rdf_table(R, liquid(4.0), 0.04))
+    row = row.squeeze()
+    assert row["difference"] == pytest.approx(0.05)
+    assert row["noise_floor"] == pytest.approx(0.05 * np.sqrt(2 / np.pi))
+    assert row["peak_difference_A"] == pytest.approx(0, abs=1e-6)
+    assert row["peak_difference_g"] == pytest.approx(0.05)
+    assert row["closest_A"] == R[0]
+
+
+def test_difference_tells_a_shifted_peak_and_ions_too_close():
+    artefact = 0.5 * np.exp(-(((R - 1.5) / 0.1) ** 2))
+    reference = rdf_table(R, liquid(4.0), 0.01)
+    shifted = rdf_difference(rdf_table(R, liquid(4.2), 0.01), reference).squeeze()
+    assert shifted["peak_difference_A"] == pytest.approx(0.2, abs=0.01)
+    assert shifted["closest_A"] - shifted["reference_closest_A"] == pytest.approx(0.2, abs=0.03)
+    # exp(-x^2 / 0.01) / 2 = 0.01 at x = 0.198
+    broken = rdf_difference(rdf_table(R, liquid(4.0) + artefact, 0.01), reference).squeeze()
+    assert broken["closest_A"] == pytest.approx(1.5 - 0.198, abs=0.05)
+    assert broken["difference"] == pytest.approx(0.5 * 0.1 * np.sqrt(np.pi) / 8, rel=0.01)
+
+
+def test_two_runs_of_one_system_differ_by_the_noise_floor(ideal_gas):
+    halves = [
+        dataclasses.replace(
+            ideal_gas,
+            positions_A=ideal_gas.positions_A[part],
+            unwrapped_A=ideal_gas.unwrapped_A[part],
+            cell_lengths_A=ideal_gas.cell_lengths_A[part],
+            steps=ideal_gas.steps[part],
+        )
+        for part in (slice(750), slice(750, None))
+    ]
+    rdfs = [partial_rdfs(half, range_A=5.0, bins=40, blocks=25) for half in halves]
+    table = rdf_difference(*rdfs)
+    ratio = table["difference"] / table["noise_floor"]
+    assert ratio.mean() == pytest.approx(1, abs=0.15)
+
+
+def test_rdfs_with_other_bins_have_no_difference():
+    with pytest.raises(ValueError, match="different pairs or bins"):
+        rdf_difference(rdf_table(R, liquid(4.0), 0.01), rdf_table(R + 0.01, liquid(4.0), 0.01))
+
+
+def test_models_are_compared_with_every_classical_potential_of_their_simulation(tmp_path):
+    paths, rows = [], []
+    for simulation, engine, peak, stable in (
+        ("hot", "bmhtf", 4.0, True),
+        ("hot", "rnd-n8-s1-small", 4.0, False),
+        ("hot", "rnd-n8-s2-small", None, False),
+        ("cold", "bmhtf", 4.1, True),
+        ("cold", "bmhtf-published-sign", 4.2, True),
+        ("cold", "rnd-n8-s1-small", 4.3, True),
+    ):
+        paths.append(tmp_path / f"{simulation}-{engine}.csv")
+        table = pd.DataFrame(columns=["note"])
+        if peak:
+            table = rdf_table(R, liquid(peak), 0.01, stable=stable, frames=50)
+        table.to_csv(paths[-1], index=False)
+        rows.append({"simulation": simulation, "engine": engine, "temperature_K": 1200})
+    table = rdf_differences(paths, rows)
+    assert table["simulation"].tolist() == ["hot", "cold", "cold"]
+    assert table["reference"].tolist() == ["bmhtf", "bmhtf", "bmhtf-published-sign"]
+    assert table["stable"].tolist() == [False, True, True]
+    assert table["peak_difference_A"].to_numpy() == pytest.approx([0, 0.2, 0.1], abs=0.01)
+    none = rdf_differences(paths[:1], rows[:1])
+    assert none.empty
+    assert {"simulation", "engine", "reference"} <= set(none)
+
+
+def write_dump(path, trajectory: Trajectory, frames: int) -> None:
+    """The first frames of a trajectory as LAMMPS writes them."""
+    with path.open("w") as file:
+        for t in range(frames):
+            bounds = "\n".join(f"0 {edge}" for edge in trajectory.cell_lengths_A[t])
+            file.write(f"ITEM: TIMESTEP\n{trajectory.steps[t]}\nITEM: NUMBER OF ATOMS\n")
+            file.write(f"{len(trajectory.species)}\nITEM: BOX BOUNDS pp pp pp\n{bounds}\n")
+            file.write("ITEM: ATOMS id element q x y z xu yu zu\n")
+            for i, symbol in enumerate(trajectory.species):
+                place = " ".join(map(str, [*trajectory.positions_A[t, i]] * 2))
+                file.write(f"{i + 1} {symbol} {trajectory.charges[i]} {place}\n")
+
+
+def test_a_broken_run_has_the_rdf_of_its_frames_up_to_the_break(tmp_path, ideal_gas):
+    path = tmp_path / "trajectory.lammpstrj"
+    write_dump(path, ideal_gas, 12)
+    rdfs = run_rdfs(path, stable=False, range_A=5.0, bins=10)
+    assert not rdfs["stable"].any()
+    assert set(rdfs["frames"]) == {12}
+    whole = run_rdfs(path, stable=True, range_A=5.0, bins=10)
+    assert whole["stable"].all()
+    assert whole["g"].tolist() == rdfs["g"].tolist()
+
+
+def test_a_run_that_broke_at_once_has_no_rdf_and_says_why(tmp_path, ideal_gas, capsys):
+    path = tmp_path / "trajectory.lammpstrj"
+    write_dump(path, ideal_gas, 4)
+    assert run_rdfs(path, stable=False, range_A=5.0, bins=10).empty
+    path.write_text("")
+    assert run_rdfs(path, stable=False, range_A=5.0, bins=10).empty
+    printed = capsys.readouterr().out
+    assert "4 frames, needs 5" in printed
+    assert "no complete frame" in printed
+    with pytest.raises(ValueError, match="no complete frame"):
+        run_rdfs(path, stable=True, range_A=5.0, bins=10)

@@ -11,6 +11,15 @@ from minset.config import REGISTRIES, ConfigError, load_study
 CONFIG = Path(__file__).parents[2] / "config"
 PAIR = dict.fromkeys(("A_eV", "rho_A", "sigma_A", "C_eV_A6", "D_eV_A8"), 1.0)
 STUDY, SYSTEM = "studies/demo-classical.yaml", "systems/kcl.yaml"
+GRID = {
+    "generator": "npt_grid",
+    "temperatures_K": [1200, 1600],
+    "pressures_bar": [1e-3, 1000, 10000],
+    "ions": 32,
+    "duration_ps": 20,
+    "frames": 40,
+    "seed": 1,
+}
 
 NAF = """
 name: NaF
@@ -62,12 +71,13 @@ def test_every_study_loads_with_its_defaults(path):
     study, systems = load_study(path.stem, CONFIG)
     written = yaml.safe_load(path.read_text())
     assert list(systems) == written["systems"]
-    assert study["pool"].items() >= written["pool"].items()
-    assert (study["pool"]["generator"], study["pool"]["potential"]) == ("npt_ramp", "bmhtf")
+    defaults = {"generator": "npt_ramp", "potential": "bmhtf", "failed_share": 0.25}
+    assert study["pool"].items() >= (defaults | written["pool"]).items()
     assert study["descriptors"]["cutoff_A"] == 6.0
-    for model in study["models"].values():
-        assert model["model"] == "schnet"
-        assert {"batch_size", "patience", "stress_weight"} <= set(model["training"])
+    for name, model in study["models"].items():
+        assert model["model"] == written["models"][name].get("model", "schnet")
+        own = {"schnet": {"batch_size", "patience", "stress_weight"}, "gap": {"sparse_points"}}
+        assert own[model["model"]] <= set(model["training"])
     for simulation in study["simulations"].values():
         assert {"density_g_cm3", "limits", "sample_ps", "seed"} <= set(simulation)
     assert {"batches", "net_force_gate_eV_A", "failed_share", "settings"} <= set(study["labels"])
@@ -80,6 +90,25 @@ MISTAKES = {
         {"models/small/training/epochs": 3},
         "models.small.training: unknown key epochs",
         "known are batch_size, energy_weight, force_weight, learning_rate, max_epochs",
+    ),
+    "key of a SchNet for a GAP": (
+        STUDY,
+        {"models/soap": {"model": "gap", "size": "small"}},
+        "models.soap: unknown key size",
+        "known of `gap` are atom_sigma_A, cutoff_A, ",
+    ),
+    "key of a GAP for a SchNet": (
+        STUDY,
+        {"models/small/zeta": 2},
+        "models.small: unknown key zeta",
+        "known of `schnet` are cutoff_A, gaussians, ",
+    ),
+    "SchNet without a size": (STUDY, {"models/small/size": None}, "models.small: ", "key size"),
+    "unknown kind of model": (
+        STUDY,
+        {"models/small/model": "mlp"},
+        "models.small.model: 'mlp' is not known",
+        "choose from gap, schnet",
     ),
     "unknown key of a system": (
         SYSTEM,
@@ -159,13 +188,13 @@ MISTAKES = {
         STUDY,
         {"selectors": {"fastest": {}}},
         "selectors.fastest: no selector of that name",
-        "choose from atomic_energy, force, ",
+        "choose from atomic_energy, entropy_gain, ",
     ),
     "unknown selector under another name": (
         STUDY,
         {"selectors/mine": {"selector": "fastest"}},
         "selectors.mine.selector: 'fastest' is not known",
-        "choose from atomic_energy, force, ",
+        "choose from atomic_energy, entropy_gain, ",
     ),
     "temperature outside every density fit": (
         STUDY,
@@ -214,6 +243,48 @@ MISTAKES = {
         {"pool/duration_ps": 0.3},
         "pool.frames: 200 frames in 0.3 ps are closer than one time step",
         "lengthen pool.duration_ps",
+    ),
+    "frames between time steps": (
+        STUDY,
+        {"pool/frames": 300},
+        "pool.frames: 300 frames in 20 ps are 33.33 time steps apart",
+        "must be a whole number; 20.4 ps would do",
+    ),
+    "key of a grid for a ramp": (
+        STUDY,
+        {"pool/temperatures_K": [1100, 1700]},
+        "pool.temperatures_K: ",
+        "a key of npt_grid, not of npt_ramp",
+    ),
+    "key of a ramp for a grid": (
+        STUDY,
+        {"pool": GRID | {"pressure_bar": 1}},
+        "pool.pressure_bar: ",
+        "a key of npt_ramp, not of npt_grid",
+    ),
+    "ramp without its pressure": (
+        STUDY,
+        {"pool/pressure_bar": None},
+        "pool: missing key pressure_bar",
+        "npt_ramp needs it",
+    ),
+    "grid without temperatures and pressures": (
+        STUDY,
+        {"pool": {k: v for k, v in GRID.items() if not k.endswith(("_K", "_bar"))}},
+        "pool: missing key temperatures_K, pressures_bar",
+        "npt_grid needs it",
+    ),
+    "size larger than a grid's pool": (
+        STUDY,
+        {"pool": GRID, "sizes": [8, 221]},
+        "sizes: 221 frames cannot be selected from 220 (pool.frames of 6 runs less test",
+        "raise pool.frames",
+    ),
+    "temperature given twice": (
+        STUDY,
+        {"pool": GRID | {"temperatures_K": [1300, 1300.0]}},
+        "pool.temperatures_K: ",
+        "non-unique",
     ),
 }
 
@@ -309,7 +380,7 @@ def test_a_study_is_checked_against_each_of_its_salts(config):
 CHOICES = {
     "generators": ("pool/generator", "pool.generator"),
     "labelers": ("labels/labeler", "labels.labeler"),
-    "models": ("models/small/model", "models.small.model"),
+    "models": ("models/mine", "models.mine.model"),
     "potentials": ("pool/potential", "pool.potential"),
     "selectors": ("selectors/mine", "selectors.mine.selector"),
 }
@@ -318,8 +389,13 @@ CHOICES = {
 @pytest.mark.parametrize("registry", REGISTRIES)
 def test_allowed_names_are_those_of_the_registry(registry, config):
     place, key = CHOICES[registry]
+    pools = {"npt_grid": GRID, "npt_ramp": yaml.safe_load((config / STUDY).read_text())["pool"]}
 
     def named(name):
+        if registry == "models":
+            return {place: {"model": name} | ({} if name == "gap" else {"size": "small"})}
+        if name in REGISTRIES["generators"]:
+            return {"pool": pools[name]}
         return {place: {"selector": name} if registry == "selectors" else name}
 
     alter(config, STUDY, named("no_such_thing"))

@@ -1,5 +1,6 @@
 """Reading and checking of system and study files, before any job runs."""
 
+import math
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import yaml
 
 from minset.label import LABELERS
 from minset.model import MODELS
-from minset.pool import GENERATORS
+from minset.pool import GENERATORS, pool_runs
 from minset.select import SELECTORS
 from minset.system import (
     POTENTIALS,
@@ -84,6 +85,12 @@ def simulation_density(system: dict, simulation: dict) -> float:
     return float(reference_density_g_cm3(fit, simulation["temperature_K"]))
 
 
+def held_out_runs(study: dict) -> list[str]:
+    """Names of the pool's runs that serve the test set alone."""
+    temperatures = study["test"].get("temperatures_K", [])
+    return [r["name"] for r in pool_runs(study["pool"]) if r["temperature_K"][0] in temperatures]
+
+
 def _read(path: Path, kind: str) -> dict:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
@@ -146,6 +153,9 @@ def _fill_defaults(content, schema: dict, root: dict) -> None:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]] | schema
     if not isinstance(content, dict):
         return
+    if "if" in schema:
+        matches = jsonschema.Draft202012Validator(schema["if"]).is_valid(content)
+        _fill_defaults(content, schema["then" if matches else "else"], root)
     for key, inner in schema.get("properties", {}).items():
         if "default" in inner and key not in content:
             default = inner["default"]
@@ -166,7 +176,8 @@ def _in_words(error: jsonschema.ValidationError) -> str:
     if error.validator == "additionalProperties":
         allowed = sorted(error.schema.get("properties", {}))
         extra = sorted(str(k) for k in error.instance if k not in allowed)
-        return f"{prefix}unknown key {', '.join(extra)}; known are {', '.join(allowed)}"
+        known = f"known of `{kind}`" if (kind := error.schema.get("title")) else "known"
+        return f"{prefix}unknown key {', '.join(extra)}; {known} are {', '.join(allowed)}"
     if error.validator == "required":
         missing = [k for k in error.validator_value if k not in error.instance]
         return f"{prefix}missing key {', '.join(missing)}"
@@ -212,18 +223,10 @@ def _study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
         except ValueError as error:
             mistakes.append(f"{key}: {error}")
     pool = study["pool"]
-    if pool["duration_ps"] * 1000 / pool["timestep_fs"] < pool["frames"]:
-        mistakes.append(
-            f"pool.frames: {pool['frames']} frames in {pool['duration_ps']:g} ps are closer than one "
-            f"time step; lengthen pool.duration_ps"
-        )
-    free = pool["frames"] - study["test"]["frames"] - study["validation"]["frames"]
-    for size in study["sizes"]:
-        if size > free:
-            mistakes.append(
-                f"sizes: {size} frames cannot be selected from {free} (pool.frames less test and "
-                f"validation); raise pool.frames"
-            )
+    if keys := _pool_keys_mistakes(pool):
+        mistakes += keys
+    else:
+        mistakes += _pool_size_mistakes(study)
     for name, options in study["selectors"].items():
         kind = options.get("selector", name)
         if kind not in SELECTORS:
@@ -231,6 +234,13 @@ def _study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
                 f"selectors.{name}: no selector of that name; choose from "
                 f"{', '.join(sorted(SELECTORS))}, or name one with `selector:`"
             )
+        place = ("properties", "selectors", "additionalProperties")
+        mistakes += _foreign_keys(f"selectors.{name}", kind, options, *place)
+    for size in study["more_seeds"]["sizes"]:
+        if size not in study["sizes"]:
+            mistakes.append(f"more_seeds.sizes: {size} is not among the study's sizes")
+    for seed in set(study["more_seeds"]["seeds"]) & set(study["seeds"]):
+        mistakes.append(f"more_seeds.seeds: {seed} is among the study's seeds already")
     labeler = LABELERS[study["labels"]["labeler"]]
     for key in study["labels"]["settings"]:
         if key not in labeler.study_settings:
@@ -247,6 +257,65 @@ def _study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
         mistakes += [
             f"simulations.{name}.{m}" for m in _simulation_mistakes(study, system, simulation)
         ]
+    return mistakes
+
+
+def _foreign_keys(where: str, kind: str, given: dict, *place: str) -> list[str]:
+    """Keys that are `only` for other kinds, in the study's schema below ``place``."""
+    node = _schema("study")
+    for key in place:
+        node = node[key]
+    return [
+        f"{where}.{key}: a key of {' and '.join(only)}, not of {kind}"
+        for key, content in node["properties"].items()
+        if (only := content.get("only")) and kind not in only and key in given
+    ]
+
+
+def _pool_keys_mistakes(pool: dict) -> list[str]:
+    """Keys of another generator than the pool's, and keys that the generator lacks."""
+    generator, place = pool["generator"], ("properties", "pool")
+    mistakes = _foreign_keys("pool", generator, pool, *place)
+    keys = _schema("study")["properties"]["pool"]["properties"]
+    missing = [k for k, c in keys.items() if generator in c.get("only", []) and k not in pool]
+    if missing:
+        mistakes.append(f"pool: missing key {', '.join(missing)}; {generator} needs it")
+    return mistakes
+
+
+def _pool_size_mistakes(study: dict) -> list[str]:
+    """Frames that do not fit the duration of a run, and sizes that the pool cannot serve."""
+    pool, mistakes = study["pool"], []
+    frames, runs = pool["frames"], len(pool_runs(pool))
+    steps = pool["duration_ps"] * 1000 / pool["timestep_fs"] / frames
+    if steps < 1:
+        mistakes.append(
+            f"pool.frames: {frames} frames in {pool['duration_ps']:g} ps are closer than one time "
+            f"step; lengthen pool.duration_ps"
+        )
+    elif abs(steps - round(steps)) > 1e-6:
+        whole_ps = math.ceil(steps) * frames * pool["timestep_fs"] / 1000
+        mistakes.append(
+            f"pool.frames: {frames} frames in {pool['duration_ps']:g} ps are {steps:.2f} time steps "
+            f"apart, which must be a whole number; {whole_ps:g} ps would do"
+        )
+    set_apart = len(held_out_runs(study))
+    for temperature in study["test"].get("temperatures_K", []):
+        if temperature not in pool.get("temperatures_K", []):
+            mistakes.append(
+                f"test.temperatures_K: {temperature:g} K is not among pool.temperatures_K, whose runs "
+                "serve the test alone when named here"
+            )
+    free = (runs - set_apart) * frames - study["validation"]["frames"]
+    if not set_apart:
+        free -= study["test"]["frames"]
+    each = f" of {runs - set_apart} runs" if runs > 1 else ""
+    for size in study["sizes"]:
+        if size > free:
+            mistakes.append(
+                f"sizes: {size} frames cannot be selected from {free} (pool.frames{each} less test "
+                f"and validation); raise pool.frames"
+            )
     return mistakes
 
 
@@ -270,12 +339,14 @@ def _simulation_mistakes(study: dict, system: dict, simulation: dict) -> list[st
                 f"at most {edge / 2:.2f} A"
             )
     lags_ps = 10 * study["transport"]["start_ps"]
-    if simulation["ensemble"] != "npt" and simulation["duration_ps"] < lags_ps:
+    transport = {"transport", "mdsuite"} & set(simulation["observables"])
+    if simulation["ensemble"] != "npt" and transport and simulation["duration_ps"] < lags_ps:
         mistakes.append(
             f"duration_ps: {simulation['duration_ps']:g} ps is less than ten times "
             f"transport.start_ps; run at least {lags_ps:g} ps"
         )
-    for key, known in (("sizes", study["sizes"]), ("selectors", study["selectors"])):
+    for key in ("sizes", "selectors", "seeds", "models"):
+        known = [*study[key], *(study["more_seeds"]["seeds"] if key == "seeds" else [])]
         for value in simulation.get(key, []):
             if value not in known:
                 names = ", ".join(map(str, known))

@@ -5,8 +5,7 @@
 rule errors:
     input:
         test=f"{DATASET}/test.extxyz",
-        weights=f"{MODEL}/{{run}}/model.pt",
-        description=f"{MODEL}/{{run}}/model.json",
+        model=lambda w: model_files(w.system, w.run),
     output:
         forces=f"{OBSERVABLE}/errors/{{run}}/forces.csv",
         energies=f"{OBSERVABLE}/errors/{{run}}/energies.csv",
@@ -25,25 +24,46 @@ rule errors:
         "../../scripts/errors.py"
 
 
-# trajectory at constant volume -> partial RDFs (MDAnalysis), diffusion and conductivity (kinisi)
-rule observables:
+# trajectory at constant volume -> partial RDFs (MDAnalysis)
+rule structure:
     input:
         trajectory=f"{SIMULATION}/{{simulation}}/{{engine}}/trajectory.lammpstrj",
         verdict=f"{SIMULATION}/{{simulation}}/{{engine}}/verdict.json",
     output:
         rdf=f"{OBSERVABLE}/{{simulation}}/{{engine}}/rdf.csv",
         peaks=f"{OBSERVABLE}/{{simulation}}/{{engine}}/rdf_peaks.csv",
+    params:
+        settings=study["rdf"],
+    log:
+        f"{LOG}/structure/{{simulation}}/{{engine}}.log",
+    conda:
+        "../../envs/minset.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Structure of {wildcards.simulation} with {wildcards.engine}"
+    script:
+        "../../scripts/structure.py"
+
+
+# trajectory at constant volume -> diffusion and conductivity (kinisi)
+rule transport:
+    input:
+        trajectory=f"{SIMULATION}/{{simulation}}/{{engine}}/trajectory.lammpstrj",
+        verdict=f"{SIMULATION}/{{simulation}}/{{engine}}/verdict.json",
+    output:
         msd=f"{OBSERVABLE}/{{simulation}}/{{engine}}/msd.csv",
         diffusion=f"{OBSERVABLE}/{{simulation}}/{{engine}}/diffusion.csv",
         conductivity=f"{OBSERVABLE}/{{simulation}}/{{engine}}/conductivity.csv",
     params:
         settings=lambda w: study["simulations"][w.simulation],
-        rdf_settings=study["rdf"],
-        transport=study["transport"],
+        start_ps=study["transport"]["start_ps"],
     log:
-        f"{LOG}/observables/{{simulation}}/{{engine}}.log",
+        f"{LOG}/transport/{{simulation}}/{{engine}}.log",
     benchmark:
-        f"{BENCHMARK}/observables/{{simulation}}/{{engine}}.tsv"
+        f"{BENCHMARK}/transport/{{simulation}}/{{engine}}.tsv"
     conda:
         "../../envs/minset.yaml"
     threads: 1
@@ -51,9 +71,9 @@ rule observables:
         mem_mb=8000,
         runtime=120,
     message:
-        "Observables of {wildcards.simulation} with {wildcards.engine}"
+        "Transport in {wildcards.simulation} with {wildcards.engine}"
     script:
-        "../../scripts/observables.py"
+        "../../scripts/transport.py"
 
 
 # the same trajectory -> the same observables from MDSuite, in its own environment
@@ -127,7 +147,7 @@ rule selection_table:
             labels={"table": "picks"},
         ),
     params:
-        rows=[{"selector": s, "seed": k} for s in study["selectors"] for k in study["seeds"]],
+        rows=[{"selector": s, "seed": k} for s in study["selectors"] for k in sizes_by_seed()],
     log:
         f"{LOG}/table/selection.log",
     conda:
@@ -170,6 +190,67 @@ rule errors_table:
         "Table of the errors of {wildcards.system}"
     script:
         "../../scripts/collect.py"
+
+
+# errors and verdicts of all models -> a table that compares selectors and sizes over seeds
+rule comparison_table:
+    input:
+        unpack(comparison_inputs),
+    output:
+        table=report(
+            f"{TABLE}/{{comparison}}.csv",
+            caption="../report/comparison.rst",
+            category="{system}",
+            subcategory="Selectors",
+            labels={"table": "{comparison}"},
+        ),
+    params:
+        name=lambda w: w.comparison,
+        baseline=random_selector(),
+    wildcard_constraints:
+        comparison="learning_curve|stable_fraction|against_random|frames_needed",
+    log:
+        f"{LOG}/table/{{comparison}}.log",
+    conda:
+        "../../envs/minset.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Table {wildcards.comparison} of {wildcards.system}"
+    script:
+        "../../scripts/comparison_table.py"
+
+
+# RDFs of all runs -> how far those of the models are from the reference potentials'
+rule rdf_difference_table:
+    input:
+        tables=lambda w: expand(
+            f"{OBSERVABLE}/{{run}}/rdf.csv", system=w.system, run=observed("rdf")
+        ),
+    output:
+        table=report(
+            f"{TABLE}/rdf_difference.csv",
+            caption="../report/rdf_difference.rst",
+            category="{system}",
+            subcategory="Simulation",
+            labels={"table": "rdf_difference"},
+        ),
+    params:
+        rows=[simulation_row(run) for run in observed("rdf")],
+    log:
+        f"{LOG}/table/rdf_difference.log",
+    conda:
+        "../../envs/minset.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Differences between RDFs of {wildcards.system}"
+    script:
+        "../../scripts/rdf_difference_table.py"
 
 
 # verdicts of all simulations -> one table

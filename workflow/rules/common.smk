@@ -5,8 +5,11 @@ from pathlib import Path
 # scripts find the library through the workflow's sys.path, in every kind of environment
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
+from minset.analyse.runs import is_model, run_row, shown_engines
 from minset.label import cp2k
-from minset.config import ConfigError, load_study, simulation_density
+from minset.config import ConfigError, held_out_runs, load_study, simulation_density
+from minset.model import MODELS
+from minset.pool import pool_runs
 
 STUDY = str(config["study"])
 try:
@@ -27,9 +30,12 @@ TABLE = f"results/{{system}}/table/{STUDY}"
 LOG = f"results/{{system}}/log/{STUDY}"
 BENCHMARK = f"results/{{system}}/benchmark/{STUDY}"
 
+POOL_RUNS = {run["name"]: run for run in pool_runs(study["pool"])}
+
 
 wildcard_constraints:
     system="[a-z0-9_]+",
+    pool_run=r"[A-Za-z0-9._+-]+",
     selector="[A-Za-z0-9_]+",
     model="[A-Za-z0-9_]+",
     simulation="[A-Za-z0-9_]+",
@@ -38,10 +44,33 @@ wildcard_constraints:
     batch=r"\d+",
 
 
+def descriptor_files():
+    """Descriptors of frames, and of atoms if a selector looks at those."""
+    files = {"descriptors": f"{SELECTION}/descriptors.npy"}
+    if any(options.get("atoms") for options in study["selectors"].values()):
+        files["atom_descriptors"] = f"{SELECTION}/atom_descriptors.npy"
+    return files
+
+
+def seeds_of(size):
+    """Repetitions at a size."""
+    more = study["more_seeds"]
+    return study["seeds"] + (more["seeds"] if size in more["sizes"] else [])
+
+
+def sizes_by_seed():
+    """Sizes of the datasets of each seed."""
+    sizes = {}
+    for size in study["sizes"]:
+        for seed in seeds_of(size):
+            sizes.setdefault(seed, []).append(size)
+    return sizes
+
+
 def selections(system):
     """Selection files of a system: all selectors and seeds."""
     path = f"{SELECTION}/{{selector}}-s{{seed}}.csv"
-    return expand(path, system=system, selector=study["selectors"], seed=study["seeds"])
+    return expand(path, system=system, selector=study["selectors"], seed=sizes_by_seed())
 
 
 def label_batches(system):
@@ -56,13 +85,33 @@ def all_label_batches():
 
 def datasets():
     """Names of the datasets: selector, size, seed."""
-    name = "{selector}-n{size}-s{seed}"
-    return expand(name, selector=study["selectors"], size=study["sizes"], seed=study["seeds"])
+    return [
+        f"{selector}-n{size}-s{seed}"
+        for selector in study["selectors"]
+        for size in study["sizes"]
+        for seed in seeds_of(size)
+    ]
 
 
 def model_runs():
     """Names of the trained models: a dataset and a model."""
     return [f"{dataset}-{model}" for dataset in datasets() for model in study["models"]]
+
+
+def models_of_kind(kind):
+    """The study's models of one kind."""
+    return [name for name, settings in study["models"].items() if settings["model"] == kind]
+
+
+def names_of_kind(kind):
+    """Pattern of the names of the study's models of one kind; without any, it matches nothing."""
+    return "|".join(models_of_kind(kind)) or "(?!)"
+
+
+def runs_with_loss():
+    """Names of the trained models that have a loss curve."""
+    with_loss = models_of_kind("schnet")
+    return [run for run in model_runs() if run_row(run)["model"] in with_loss]
 
 
 def simulated(simulation):
@@ -71,8 +120,7 @@ def simulated(simulation):
     runs = []
     for run in model_runs():
         row = run_row(run)
-        wanted = row["size"] in settings.get("sizes", [row["size"]])
-        if wanted and row["selector"] in settings.get("selectors", [row["selector"]]):
+        if all(row[key] in settings.get(f"{key}s", [row[key]]) for key in row):
             runs.append(run)
     return study["reference"] + runs
 
@@ -102,29 +150,27 @@ def model_settings(model):
 
 
 def simulation_settings(wildcards):
-    """Settings of a simulation with its density in numbers."""
-    settings = dict(study["simulations"][wildcards.simulation])
+    """Settings of a simulation that change its course, with its density in numbers."""
+    choices = ("sizes", "selectors", "seeds", "models", "observables")
+    given = study["simulations"][wildcards.simulation]
+    settings = {key: value for key, value in given.items() if key not in choices}
     settings["density_g_cm3"] = simulation_density(systems[wildcards.system], settings)
     return settings
+
+
+def model_files(system, run, reference=False):
+    """Files of a trained model that tests and simulations take, or those of its reference path."""
+    model = MODELS[study["models"][run_row(run)["model"]]["model"]]
+    files = model.reference_files if reference else model.files
+    return expand(f"{MODEL}/{{run}}/{{file}}", system=system, run=run, file=files)
 
 
 def model_of(wildcards):
     """Model files that a simulation needs; none for a classical reference."""
     if wildcards.engine in study["reference"]:
         return []
-    compressed = study["simulations"][wildcards.simulation]["engine"] == "compressed"
-    return expand(
-        f"{MODEL}/{{engine}}/{{file}}",
-        system=wildcards.system,
-        engine=wildcards.engine,
-        file=["compressed.npz"] if compressed else ["model.pt", "model.json"],
-    )
-
-
-def run_row(run):
-    """What identifies a trained model, as columns."""
-    selector, size, seed, model = run.split("-")
-    return {"selector": selector, "size": int(size[1:]), "seed": int(seed[1:]), "model": model}
+    reference = study["simulations"][wildcards.simulation]["engine"] == "schnetpack"
+    return model_files(wildcards.system, wildcards.engine, reference)
 
 
 def simulation_row(run):
@@ -137,20 +183,29 @@ def simulation_row(run):
 def observable_files(quantity):
     """Files of one quantity below OBSERVABLE without `.csv`, and what identifies each."""
     if quantity == "density":
+        runs = {"density": simulation_runs(["npt"])}
         sources = {"density": "minset"}
     elif quantity == "rdf_peaks":
-        sources = {"rdf_peaks": "MDAnalysis"}
+        runs, sources = {"rdf_peaks": observed("rdf")}, {"rdf_peaks": "MDAnalysis"}
     else:
         sources = {quantity: "kinisi", f"mdsuite_{quantity}": "MDSuite"}
-    runs = simulation_runs(["npt"] if quantity == "density" else CONSTANT_VOLUME)
+        runs = {quantity: observed("transport"), f"mdsuite_{quantity}": observed("mdsuite")}
     return [
         (f"{run}/{file}", simulation_row(run) | {"source": source})
-        for run in runs
         for file, source in sources.items()
+        for run in runs[file]
     ]
 
 
-CONSTANT_VOLUME = ("nvt", "nve")
+def observed(observable, runs=None):
+    """Runs at constant volume, all or of those given, whose simulation asks for an observable."""
+    runs = simulation_runs(["nvt", "nve"]) if runs is None else runs
+    return [r for r in runs if observable in study["simulations"][simulation_of(r)]["observables"]]
+
+
+def simulation_of(run):
+    """Name of the simulation in `<simulation>/<engine>`."""
+    return simulation_row(run)["simulation"]
 
 
 def mdsuite_python():
@@ -161,13 +216,51 @@ def mdsuite_python():
     return "python" if DeploymentMethod.CONDA in methods else config["mdsuite_python"]
 
 
+def random_selector():
+    """Name of the first selector of kind `random`, with which others are compared; or None."""
+    for name, options in study["selectors"].items():
+        if options.get("selector", name) == "random":
+            return name
+
+
+def model_simulations(ensembles=("nve", "nvt", "npt")):
+    """Simulations `<simulation>/<engine>` of trained models."""
+    return [run for run in simulation_runs(ensembles) if is_model(run.split("/")[1])]
+
+
+def comparison_tables():
+    """Names of the tables that compare selectors and sizes; none for a single dataset."""
+    if len(datasets()) == 1:
+        return []
+    names = ["learning_curve"]
+    if model_simulations():
+        names += ["stable_fraction"]
+    if random_selector() and len(study["selectors"]) > 1:
+        names += ["against_random"]
+        if len(study["sizes"]) > 1:
+            names += ["frames_needed"]
+    return names
+
+
+def comparison_inputs(wildcards):
+    """Inputs of a table of `comparison_tables`."""
+    names = ["stability"] if wildcards.comparison == "stable_fraction" else ["errors"]
+    if wildcards.comparison == "against_random" and model_simulations():
+        names += ["stability"]
+    return {name: expand(f"{TABLE}/{name}.csv", system=wildcards.system)[0] for name in names}
+
+
 def study_tables():
     """Names of the tables of one system."""
-    names = ["selection", "labels", "errors"]
+    names = ["selection", "labels", "errors", *comparison_tables()]
     if study["simulations"]:
         names += ["stability"]
-    if simulation_runs(CONSTANT_VOLUME):
-        names += ["rdf_peaks", "diffusion", "conductivity"]
+    if observed("rdf"):
+        names += ["rdf_peaks"]
+        if study["reference"] and model_runs():
+            names += ["rdf_difference"]
+    if observed("transport") + observed("mdsuite"):
+        names += ["diffusion", "conductivity"]
     if simulation_runs(["npt"]):
         names += ["density"]
     return names
@@ -175,42 +268,80 @@ def study_tables():
 
 def study_figures():
     """Names of the figures of one system."""
-    names = ["pool", "novelty", "loss", "parity", "errors"]
+    names = ["pool", "novelty", "distributions", "parity"]
+    if runs_with_loss():
+        names += ["loss"]
+    if len(study["sizes"]) > 1:
+        names += ["learning_curve"]
+    if len(study["selectors"]) > 1:
+        names += ["selector_errors"]
+        if observed("rdf"):
+            names += ["rdf_selectors"]
     if study["simulations"]:
         names += ["stability"]
-    if simulation_runs(CONSTANT_VOLUME):
-        names += ["rdf", "msd", "transport"]
+    if observed("rdf"):
+        names += ["rdf"]
+    if observed("transport"):
+        names += ["msd"]
+    if observed("transport") + observed("mdsuite"):
+        names += ["transport"]
     if simulation_runs(["npt"]):
         names += ["density"]
     return names
 
 
+# tables that a figure reads; the other figures read files of runs
+FIGURE_TABLES = {
+    "novelty": ["selection"],
+    "distributions": ["selection"],
+    "learning_curve": ["learning_curve"],
+    "selector_errors": ["errors", "learning_curve"],
+    "rdf_selectors": ["errors"],
+    "stability": ["stability"],
+    "transport": ["diffusion", "conductivity"],
+    "density": ["density"],
+    "pool": ["selection"],
+}
+
+
 def figure_files(name):
     """Inputs of a figure by name: single files, or one per run (see `figure_rows`)."""
+    single = {table: f"{TABLE}/{table}.csv" for table in FIGURE_TABLES.get(name, [])}
     if name == "pool":
-        single = {"pool": f"{POOL}/pool.csv", "split": f"{SELECTION}/split.csv"}
-        return single | {"selection": f"{TABLE}/selection.csv"}, []
-    if name == "novelty":
-        return {"selection": f"{TABLE}/selection.csv"}, []
+        return single | {"pool": f"{POOL}/pool.csv", "split": f"{SELECTION}/split.csv"}, []
+    if name == "distributions":
+        return single | {"pool": f"{POOL}/pool.h5"}, []
+    if name == "learning_curve" and "stable_fraction" in comparison_tables():
+        return single | {"stable_fraction": f"{TABLE}/stable_fraction.csv"}, []
+    if name == "rdf_selectors":
+        runs = observed("rdf")
+        return single, [(f"{OBSERVABLE}/{run}/rdf.csv", simulation_row(run)) for run in runs]
+    if single:
+        return single, []
     if name == "loss":
-        return {}, [(f"{MODEL}/{run}/history.csv", run_row(run)) for run in model_runs()]
+        runs = shown_engines(runs_with_loss())
+        return {}, [(f"{MODEL}/{run}/history.csv", run_row(run)) for run in runs]
     if name == "parity":
-        files = [f"{OBSERVABLE}/errors/{run}/forces.csv" for run in model_runs()]
-        return {}, list(zip(files, map(run_row, model_runs()), strict=True))
-    if name == "errors":
-        return {"errors": f"{TABLE}/errors.csv"}, []
-    if name in ("stability", "density"):
-        return {name: f"{TABLE}/{name}.csv"}, []
-    if name == "transport":
-        return {q: f"{TABLE}/{q}.csv" for q in ("diffusion", "conductivity")}, []
-    runs = simulation_runs(CONSTANT_VOLUME)
+        runs = shown_engines(model_runs())
+        return {}, [(f"{OBSERVABLE}/errors/{run}/forces.csv", run_row(run)) for run in runs]
     if name == "msd":
+        runs = shown_runs(observed("transport"))
         return {}, [(f"{OBSERVABLE}/{run}/msd.csv", simulation_row(run)) for run in runs]
+    runs = shown_runs(observed("rdf"))
+    sources = {"rdf": ("MDAnalysis", runs), "mdsuite_rdf": ("MDSuite", observed("mdsuite", runs))}
     return {}, [
         (f"{OBSERVABLE}/{run}/{file}.csv", simulation_row(run) | {"source": source})
-        for run in runs
-        for file, source in (("rdf", "MDAnalysis"), ("mdsuite_rdf", "MDSuite"))
+        for file, (source, with_file) in sources.items()
+        for run in with_file
     ]
+
+
+def shown_runs(runs):
+    """Those of the runs that a figure with one curve per run shows, see `shown_engines`."""
+    engines = {}
+    for row in map(simulation_row, runs):
+        engines.setdefault(row["simulation"], []).append(row["engine"])
+    return [f"{name}/{engine}" for name, all_ in engines.items() for engine in shown_engines(all_)]
 
 
 def figure_inputs(wildcards):

@@ -1,16 +1,20 @@
 """Partial radial distribution functions, with MDAnalysis."""
 
 from itertools import combinations_with_replacement
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from MDAnalysis.analysis.rdf import InterRDF
 from scipy.signal import find_peaks, savgol_filter
 
-from minset.analyse.trajectory import Trajectory, ordered_species, to_universe
+from minset.analyse.runs import is_model
+from minset.analyse.trajectory import Trajectory, ordered_species, read_trajectory, to_universe
 
 PEAK_PROMINENCE = 0.1
 SMOOTHING_A = 0.3
+CLOSEST_G = 0.01
+BLOCKS = 5
 
 
 def partial_rdfs(
@@ -89,6 +93,41 @@ def partial_rdfs(
     return pd.concat(tables, ignore_index=True)
 
 
+def run_rdfs(path: str | Path, stable: bool, range_A: float, bins: int) -> pd.DataFrame:
+    """RDFs of one MD run, of a broken one from its frames up to the break.
+
+    Models that break a simulation often show it in the RDF first: ions closer than they can be.
+
+    Parameters
+    ----------
+    path
+        LAMMPS dump.
+    stable
+        The verdict on the run.
+    range_A, bins
+        As for `partial_rdfs`.
+
+    Returns
+    -------
+    pd.DataFrame
+        Table of `partial_rdfs` from five blocks, with ``stable`` and the number of ``frames`` of the
+        trajectory. No rows for a broken run with fewer readable frames than blocks.
+    """
+    try:
+        trajectory = read_trajectory(path)
+    except ValueError as error:
+        if stable:
+            raise
+        print(f"no RDF of the broken run: {error}")
+        return pd.DataFrame(columns=["note"])
+    frames = len(trajectory.steps)
+    if not stable and frames < BLOCKS:
+        print(f"no RDF of the broken run: {frames} frames, needs {BLOCKS}")
+        return pd.DataFrame(columns=["note"])
+    rdfs = partial_rdfs(trajectory, range_A, bins, blocks=BLOCKS)
+    return rdfs.assign(stable=stable, frames=frames)
+
+
 def rdf_peaks(rdfs: pd.DataFrame) -> pd.DataFrame:
     """First peak, first minimum behind it and first coordination number of each pair.
 
@@ -127,6 +166,92 @@ def rdf_peaks(rdfs: pd.DataFrame) -> pd.DataFrame:
                 )
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def rdf_difference(rdfs: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    r"""How far RDFs are from those of a reference potential.
+
+    .. math:: d = \frac{1}{R} \int_0^R |g(r) - g_{ref}(r)| \, dr, \qquad
+              d_0 = \frac{1}{R} \int_0^R \sqrt{2 / \pi} \, \sqrt{s^2 + s_{ref}^2} \, dr
+
+    with the range R and the standard errors s. Two runs of one potential differ by the noise floor
+    d_0 on average (mean of \|x\| of a normal distribution), so only d well above d_0 is a difference.
+
+    Parameters
+    ----------
+    rdfs, reference
+        Tables of `partial_rdfs` with the same pairs and bins.
+
+    Returns
+    -------
+    pd.DataFrame
+        Per pair ``difference`` (d), ``noise_floor`` (d_0); position and height of the first peak
+        less the reference's, ``peak_difference_A`` and ``peak_difference_g``; and the smallest bin
+        centre with g > 0.01, ``closest_A`` and ``reference_closest_A``. A ``closest_A`` far
+        below the reference's means that ions came unphysically close.
+
+    Raises
+    ------
+    ValueError
+        If pairs or bins differ.
+    """
+    same = len(rdfs) == len(reference) and (
+        rdfs["pair"].tolist() == reference["pair"].tolist()
+        and np.allclose(rdfs["r_A"], reference["r_A"])
+    )
+    if not same:
+        raise ValueError("two RDFs with different pairs or bins have no difference")
+    peaks, reference_peaks = (rdf_peaks(t).set_index("pair") for t in (rdfs, reference))
+    reference_of = dict(list(reference.groupby("pair", sort=False)))
+    rows = []
+    for pair, rdf in rdfs.groupby("pair", sort=False):
+        other = reference_of[pair]
+        errors = np.hypot(rdf["g_stderr"].to_numpy(), other["g_stderr"].to_numpy())
+        rows.append(
+            {
+                "pair": pair,
+                "difference": np.abs(rdf["g"].to_numpy() - other["g"].to_numpy()).mean(),
+                "noise_floor": np.sqrt(2 / np.pi) * errors.mean(),
+                "peak_difference_A": peaks.at[pair, "peak_r_A"]
+                - reference_peaks.at[pair, "peak_r_A"],
+                "peak_difference_g": peaks.at[pair, "peak_g"] - reference_peaks.at[pair, "peak_g"],
+                "closest_A": rdf.loc[rdf["g"] > CLOSEST_G, "r_A"].min(),
+                "reference_closest_A": other.loc[other["g"] > CLOSEST_G, "r_A"].min(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def rdf_differences(paths: list[str], rows: list[dict]) -> pd.DataFrame:
+    """Differences between the RDFs of models and classical potentials in the same simulation.
+
+    Parameters
+    ----------
+    paths, rows
+        CSV files of `run_rdfs`, and what identifies each run: ``simulation``, ``engine``.
+
+    Returns
+    -------
+    pd.DataFrame
+        Per simulation, engine, reference and pair: ``stable``, the number of ``frames``, and the
+        columns of `rdf_difference`. A model that broke counts with its
+        frames up to the break; a run without an RDF has no rows.
+    """
+    runs = [(row, pd.read_csv(path)) for path, row in zip(paths, rows, strict=True)]
+    runs = [(row, table) for row, table in runs if len(table)]
+    tables = [pd.DataFrame(columns=["simulation", "engine", "reference"])]
+    for row, table in runs:
+        for other, reference in runs:
+            same = row["simulation"] == other["simulation"]
+            if not same or not is_model(row["engine"]) or is_model(other["engine"]):
+                continue
+            difference = rdf_difference(table, reference)
+            about = row | {"reference": other["engine"]}
+            about |= {column: table[column].iloc[0] for column in ("stable", "frames")}
+            for position, (key, value) in enumerate(about.items()):
+                difference.insert(position, key, value)
+            tables.append(difference)
+    return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
 def _smoothed(r: np.ndarray, g: np.ndarray) -> np.ndarray:

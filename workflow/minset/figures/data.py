@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from minset.figures.style import COLORS, REFERENCE, nothing_to_show, panels
+from minset.figures.style import REFERENCE, nothing_to_show, panels, selector_styles
 from minset.system import reference_density_g_cm3
 
 
@@ -12,15 +12,17 @@ def pool(system: dict, files: dict, tables: list):
     frames = pd.read_csv(files["pool"])
     split = pd.read_csv(files["split"])
     picks = pd.read_csv(files["selection"])
+    picks = picks[picks["seed"] == picks["seed"].min()]
     figure, axes = panels(3)
+    styles = selector_styles(picks["selector"])
     quantities = {
         "temperature_K": "temperature / K",
         "density_g_cm3": r"density / g cm$^{-3}$",
         "potential_energy_eV_atom": "energy / eV atom$^{-1}$",
     }
     marked = {
-        name: (frames.set_index("frame").loc[rows["frame"].unique()], COLORS[k])
-        for k, (name, rows) in enumerate(picks.groupby("selector", sort=False))
+        name: (frames.set_index("frame").loc[rows["frame"]], styles[name][0])
+        for name, rows in picks.groupby("selector", sort=False)
     }
     test = split.loc[split["role"] == "test", "frame"]
     marked["test"] = (frames.set_index("frame").loc[test], REFERENCE)
@@ -49,16 +51,20 @@ def pool(system: dict, files: dict, tables: list):
 
 
 def novelty(system: dict, files: dict, tables: list):
-    """Novelty of each pick when it was picked."""
-    picks = pd.read_csv(files["selection"])
-    scored = picks.dropna(subset="score")
-    figure, (axis,) = panels(1)
-    if scored.empty:
-        nothing_to_show(axis, "no selector of this study scores its picks")
+    """Score of each pick when it was picked, a panel per selector that gives one, a line per seed."""
+    scored = pd.read_csv(files["selection"]).dropna(subset="score")
+    selectors = list(scored.groupby("selector", sort=False))
+    columns = min(3, max(1, len(selectors)))
+    figure, axes = panels(columns, max(1, -(-len(selectors) // columns)))
+    if not selectors:
+        nothing_to_show(axes[0], "no selector of this study scores its picks")
         return figure
-    for (selector, seed), rows in scored.groupby(["selector", "seed"], sort=False):
-        axis.plot(rows["pick"] + 1, rows["score"], "o-", ms=3, label=f"{selector}, seed {seed}")
-    axis.set(xlabel="pick", ylabel="novelty when picked", ylim=(0, None))
-    axis.legend()
-    axis.set_title(f"{system['name']}: novelty per pick")
+    for axis, (selector, of_selector) in zip(axes, selectors, strict=False):
+        for seed, rows in of_selector.groupby("seed"):
+            axis.plot(rows["pick"] + 1, rows["score"], "o-", ms=2, lw=0.8, label=f"seed {seed}")
+        axis.set(xlabel="pick", ylabel="score when picked", ylim=(0, None), title=selector)
+    for axis in axes[len(selectors) :]:
+        axis.set_axis_off()
+    axes[0].legend(fontsize=6)
+    figure.suptitle(f"{system['name']}: novelty per pick")
     return figure

@@ -1,89 +1,96 @@
 """Figures of the simulations and what was computed from them."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
-from minset.figures.style import COLORS, REFERENCE, engine_label, nothing_to_show, panels
+from minset.analyse.learning import survived_ps
+from minset.analyse.runs import shown_engines
+from minset.figures.style import (
+    COLORS,
+    LINE_COLORS,
+    PANEL_INCH,
+    REFERENCE,
+    engine_label,
+    legend_below,
+    nothing_to_show,
+    panels,
+)
 from minset.system import POTENTIALS, reference_density_g_cm3
 
 
 def stability(system: dict, files: dict, tables: list):
-    """How long each simulation stayed physical."""
-    table = pd.read_csv(files["stability"]).iloc[::-1]
+    """How long each simulation stayed physical; the seeds of one kind of model share a bar."""
+    table = pd.read_csv(files["stability"])
+    labels = [f"{r.simulation}: {engine_label(r.engine, seed=False)}" for r in table.itertuples()]
+    bars = list(table.groupby(labels, sort=False))[::-1]
     figure, (axis,) = panels(1)
-    figure.set_size_inches(6.0, 1.2 + 0.22 * len(table))
-    colors = [COLORS[2] if stable else COLORS[1] for stable in table["stable"]]
-    names = [f"{r.simulation}: {engine_label(r.engine)}" for r in table.itertuples()]
-    axis.barh(names, table["reached_ps"], color=colors)
-    for k, row in enumerate(table.itertuples()):
-        text = "stable" if row.stable else row.reason
-        axis.text(row.reached_ps, k, f" {text}", va="center", fontsize=6)
+    figure.set_size_inches(6.0, 1.2 + 0.22 * len(bars))
+    for k, (_, runs) in enumerate(bars):
+        stable, times = runs["stable"].astype(bool), survived_ps(runs)
+        color = COLORS[2] if stable.all() else COLORS[1]
+        axis.barh(k, times.mean(), color=color, alpha=1 if len(runs) == 1 else 0.5)
+        text = "stable" if stable.all() else f"{stable.sum()} of {len(runs)} stable"
+        if len(runs) > 1:
+            axis.plot(times, [k] * len(runs), "|", color="k", ms=5, mew=0.7)
+        elif not stable.all():
+            equilibrating = runs["phase"].iloc[0] == "equilibration"
+            text = ("equilibration, " if equilibrating else "") + runs["reason"].iloc[0]
+        axis.text(times.max(), k, f"  {text}", va="center", fontsize=6)
+    axis.set_yticks(range(len(bars)), [label for label, _ in bars])
     axis.set(xlabel="simulated time / ps", xlim=(0, 1.8 * table["reached_ps"].max()))
+    axis.set(ylim=(-0.7, len(bars) - 0.3))
     axis.set_title(f"{system['name']}: stability of the dynamics")
     return figure
 
 
 def rdf(system: dict, files: dict, tables: list):
-    """Partial RDFs: references grey, models in colour, MDSuite dashed over MDAnalysis."""
-    curves = _filled(tables)
-    pairs = list(dict.fromkeys(p for _, t in curves for p in t["pair"]))
-    figure, axes = panels(max(1, len(pairs)))
-    if not curves:
-        nothing_to_show(axes[0], "no simulation was stable")
-        return figure
-    colors = _engine_colors([row["engine"] for row, _ in curves])
-    for axis, pair in zip(axes, pairs, strict=True):
-        for row, table in curves:
-            part = table[table["pair"] == pair]
-            label = engine_label(row["engine"])
-            if row["source"] == "MDAnalysis":
-                color = colors[row["engine"]]
-                axis.plot(part["r_A"], part["g"], color=color, label=label)
-                low, high = part["g"] - part["g_stderr"], part["g"] + part["g_stderr"]
-                axis.fill_between(part["r_A"], low, high, color=color, alpha=0.2, lw=0)
-            else:
-                axis.plot(part["r_A"], part["g"], "k--", lw=0.6)
+    """Partial RDFs of stable runs: references grey, models in colour, MDSuite dashed over MDAnalysis."""
+    curves = [(row, t) for row, t in _filled(tables) if "stable" not in t or t["stable"].all()]
+
+    def draw(axis, row, table, color):
+        label = engine_label(row["engine"])
+        if row["source"] == "MDAnalysis":
+            axis.plot(table["r_A"], table["g"], color=color, label=label)
+            low, high = table["g"] - table["g_stderr"], table["g"] + table["g_stderr"]
+            axis.fill_between(table["r_A"], low, high, color=color, alpha=0.2, lw=0)
+        else:
+            axis.plot(table["r_A"], table["g"], "k--", lw=0.6)
+        axis.set(xlabel=r"r / $\mathrm{\AA}$", ylabel="g(r)")
+
+    figure, axes = _by_simulation(curves, "pair", draw)
+    for axis in axes if curves else []:
         axis.axhline(1, color="#CCCCCC", lw=0.6, zorder=0)
-        axis.set(xlabel=r"r / $\mathrm{\AA}$", ylabel="g(r)", title=pair)
-    axes[0].legend(fontsize=6)
     figure.suptitle(f"{system['name']}: radial distribution functions (dashed: MDSuite)")
     return figure
 
 
 def msd(system: dict, files: dict, tables: list):
     """Mean squared displacements with the fits that give the diffusion coefficients."""
-    curves = _filled(tables)
-    species = list(dict.fromkeys(s for _, t in curves for s in t["species"]))
-    figure, axes = panels(max(1, len(species)))
-    if not curves:
-        nothing_to_show(axes[0], "no simulation was stable")
-        return figure
-    colors = _engine_colors([row["engine"] for row, _ in curves])
-    for axis, name in zip(axes, species, strict=True):
-        for row, table in curves:
-            part = table[table["species"] == name]
-            color = colors[row["engine"]]
-            axis.errorbar(
-                part["time_ps"],
-                part["msd_A2"],
-                part["msd_stderr_A2"],
-                fmt=".",
-                ms=3,
-                lw=0.6,
-                color=color,
-                label=engine_label(row["engine"]),
-            )
-            axis.plot(part["time_ps"], part["fit_A2"], color=color)
-        axis.set(xlabel="lag / ps", ylabel=r"MSD / $\mathrm{\AA}^2$", title=name)
-    axes[0].legend(fontsize=6)
+
+    def draw(axis, row, table, color):
+        axis.errorbar(
+            table["time_ps"],
+            table["msd_A2"],
+            table["msd_stderr_A2"],
+            fmt=".",
+            ms=3,
+            lw=0.6,
+            color=color,
+            label=engine_label(row["engine"]),
+        )
+        axis.plot(table["time_ps"], table["fit_A2"], color=color)
+        axis.set(xlabel="lag / ps", ylabel=r"MSD / $\mathrm{\AA}^2$")
+
+    figure, _ = _by_simulation(_filled(tables), "species", draw)
     figure.suptitle(f"{system['name']}: mean squared displacement (line: fit)")
     return figure
 
 
 def transport(system: dict, files: dict, tables: list):
     """Self-diffusion and ionic conductivity: kinisi, MDSuite and experiment side by side."""
-    diffusion = pd.read_csv(files["diffusion"])
-    conductivity = pd.read_csv(files["conductivity"])
+    diffusion, conductivity = (_shown(files[name]) for name in ("diffusion", "conductivity"))
     species = list(system["species"])
     figure, axes = panels(len(species) + 1)
     for axis, name in zip(axes, species, strict=False):
@@ -98,7 +105,7 @@ def transport(system: dict, files: dict, tables: list):
 
 def density(system: dict, files: dict, tables: list):
     """Density at constant pressure against temperature, with the experimental fits."""
-    table = pd.read_csv(files["density"])
+    table = _shown(files["density"])
     figure, (axis,) = panels(1)
     for fit, style in zip(system["reference"]["density"], ("-", "--", ":"), strict=False):
         T = np.linspace(fit["min_K"], fit["max_K"], 50)
@@ -118,7 +125,7 @@ def density(system: dict, files: dict, tables: list):
             label=engine_label(engine),
         )
     axis.set(xlabel="temperature / K", ylabel=r"density / g cm$^{-3}$")
-    axis.legend(fontsize=6)
+    legend_below(figure, axis.get_legend_handles_labels()[0])
     axis.set_title(f"{system['name']}: density at constant pressure")
     return figure
 
@@ -129,10 +136,39 @@ def _filled(tables: list) -> list[tuple[dict, pd.DataFrame]]:
     return [(row, table) for row, table in read if len(table)]
 
 
+def _by_simulation(curves: list, column: str, draw):
+    """Figure and axes: a row of panels per simulation, a panel per value of a column.
+
+    ``draw(axis, row, table, color)`` draws one run's part of a panel.
+    """
+    simulations = list(dict.fromkeys(row["simulation"] for row, _ in curves))
+    values = list(dict.fromkeys(v for _, table in curves for v in table[column]))
+    figure, axes = panels(max(1, len(values)), max(1, len(simulations)))
+    if not curves:
+        nothing_to_show(axes[0], "no simulation was stable")
+        return figure, axes
+    colors = _engine_colors([row["engine"] for row, _ in curves])
+    for axis, (simulation, value) in zip(axes, product(simulations, values), strict=True):
+        for row, table in curves:
+            part = table[table[column] == value]
+            if row["simulation"] == simulation and len(part):
+                draw(axis, row, part, colors[row["engine"]])
+        axis.set_title(f"{simulation}: {value}" if len(simulations) > 1 else value)
+    drawn = [handle for axis in axes for handle in axis.get_legend_handles_labels()[0]]
+    legend_below(figure, list({handle.get_label(): handle for handle in drawn}.values()))
+    return figure, axes
+
+
+def _shown(path: str) -> pd.DataFrame:
+    """Rows of the engines that `shown_engines` leaves."""
+    table = pd.read_csv(path)
+    return table[table["engine"].isin(shown_engines(table["engine"]))] if len(table) else table
+
+
 def _engine_colors(engines: list[str]) -> dict[str, str]:
     """Grey for classical references, the palette for models."""
     models = [e for e in dict.fromkeys(engines) if e not in POTENTIALS]
-    colors = {e: COLORS[k % len(COLORS)] for k, e in enumerate(models)}
+    colors = {e: LINE_COLORS[k % len(LINE_COLORS)] for k, e in enumerate(models)}
     return colors | {e: REFERENCE for e in engines if e in POTENTIALS}
 
 
@@ -150,6 +186,10 @@ def _bars(axis, table: pd.DataFrame, value: str, error: str) -> None:
         x = [engines.index(e) + shift for e in rows["engine"]]
         axis.errorbar(x, rows[value], rows[error], fmt="o", ms=4, capsize=2, label=source)
     names = [engine_label(e).replace(", ", "\n") for e in engines]
+    if len(engines) > 4:
+        names = [engine_label(e) for e in engines]
+        axis.tick_params(axis="x", rotation=90)
+        axis.figure.set_figheight(PANEL_INCH[1] + 1.6)
     axis.set_xticks(range(len(engines)), names, fontsize=6)
     axis.set(xlim=(-0.6, len(engines) - 0.4), ylim=(0, 1.15 * (table[value] + table[error]).max()))
     axis.legend(fontsize=6)

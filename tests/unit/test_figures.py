@@ -1,0 +1,228 @@
+"""Figures of large and of the smallest studies, drawn from tables made by formula."""
+
+from pkgutil import resolve_name
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from minset.analyse.learning import ERRORS, learning_curve, stable_fraction
+from minset.analyse.runs import run_row, shown_engines
+from minset.figures import FIGURES
+
+SELECTORS = (
+    "random",
+    "rnd",
+    "fps",
+    "force",
+    "atomic_energy",
+    "global_energy",
+    "single_run_random",
+    "entropy_gain",
+    "rnd_atoms",
+)
+LARGE = {"selectors": SELECTORS, "sizes": (16, 32, 64, 128), "seeds": (1, 2)}
+LARGE |= {"models": ("medium", "gap")}
+SMALL = {"selectors": ("rnd",), "sizes": (8,), "seeds": (1,), "models": ("small",)}
+
+
+def study_files(folder, small_pool, selectors, sizes, seeds, models) -> tuple[dict, dict]:
+    """Tables of a study: single files, and tables of runs with what identifies each, by figure."""
+    rng = np.random.default_rng(1)
+    errors, stability, tables = [], [], {"rdf": [], "msd": [], "loss": [], "parity": []}
+    for selector in selectors:
+        for size in sizes:
+            for seed in seeds:
+                for k, model in enumerate(models):
+                    n = SELECTORS.index(selector)
+                    scale = (1 + 0.12 * n + 0.3 * k) * np.exp(rng.normal(0, 0.08))
+                    run = f"{selector}-n{size}-s{seed}-{model}"
+                    row = {"selector": selector, "size": size, "seed": seed, "model": model}
+                    errors.append(
+                        row
+                        | {
+                            "test_frames": 100,
+                            "force_rmse_eV_A": 0.4 * scale * size**-0.4,
+                            "force_mae_eV_A": 0.3 * scale * size**-0.4,
+                            "force_l4_eV_A": 3.0 * scale * size**-0.7,
+                            "force_max_eV_A": 30.0 * scale**2 * size**-0.7,
+                        }
+                    )
+                    stable = bool(rng.random() < 1.1 - 0.1 * n - 0.5 * (size < 64))
+                    stability.append(
+                        {
+                            "simulation": "nvt_1200K",
+                            "engine": run,
+                            "temperature_K": 1200,
+                            "stable": stable,
+                            "phase": "production",
+                            "reached_ps": 100.0 if stable else 100 * rng.random(),
+                            "ns_per_day": 100,
+                            "reason": "" if stable else "at 1 ps: a force of 60 eV/A",
+                        }
+                    )
+    engines = ["bmhtf"] + [row["engine"] for row in stability]
+    stability.insert(0, stability[0] | {"engine": "bmhtf", "stable": True, "reached_ps": 100.0})
+    r = np.arange(0.025, 8, 0.05)
+    for engine, verdict in zip(engines, stability, strict=True):
+        row = {"simulation": "nvt_1200K", "engine": engine, "temperature_K": 1200}
+        artefact = 0.0 if verdict["stable"] else np.exp(-(((r - rng.uniform(1, 2)) / 0.1) ** 2))
+        g = (
+            1
+            / (1 + np.exp(-(r - 3.4) / 0.12))
+            * (1 + np.exp(-((r - 4.2) ** 2)) * rng.normal(1, 0.05))
+        )
+        parts = [
+            pd.DataFrame({"pair": pair, "r_A": r, "g": g + artefact, "g_stderr": 0.01})
+            for pair in ("K-K", "K-Cl", "Cl-Cl")
+        ]
+        path = folder / f"rdf-{engine}.csv"
+        pd.concat(parts).assign(stable=verdict["stable"], frames=100).to_csv(path, index=False)
+        tables["rdf"].append((path, row | {"source": "MDAnalysis"}))
+        lag = np.linspace(0.1, 10, 30)
+        msd = pd.DataFrame({"time_ps": lag, "msd_A2": 5 * lag, "msd_stderr_A2": 0.3})
+        path = folder / f"msd-{engine}.csv"
+        pd.concat([msd.assign(fit_A2=5 * lag, species=s) for s in ("K", "Cl")]).to_csv(path)
+        tables["msd"].append((path, row))
+    for engine in shown_engines(engines[1:]):
+        label = rng.normal(0, 0.6, 300)
+        path = folder / f"forces-{engine}.csv"
+        pd.DataFrame(
+            {
+                "label_eV_A": label,
+                "model_eV_A": label + rng.normal(0, 0.1, 300),
+                "species": ["K", "Cl"] * 150,
+            }
+        ).to_csv(path)
+        tables["parity"].append((path, run_row(engine)))
+        epoch = np.arange(100)
+        path = folder / f"history-{engine}.csv"
+        pd.DataFrame(
+            {
+                "epoch": epoch,
+                "train_loss": np.exp(-epoch / 30),
+                "validation_loss": 0.1 + np.exp(-epoch / 30),
+                "validation_force_rmse_eV_A": 0.1 + np.exp(-epoch / 30),
+            }
+        ).to_csv(path)
+        tables["loss"].append((path, run_row(engine)))
+    models_of = pd.DataFrame(errors)
+    runs = pd.DataFrame(stability)
+    value = {"source": "kinisi", "simulation": "nvt_1200K", "temperature_K": 1200}
+    transport = pd.DataFrame([value | {"engine": engine} for engine in [*engines, "experiment"]])
+    diffusion = pd.concat([transport.assign(species=s) for s in ("K", "Cl")])
+    pool, frames, _ = small_pool
+    content = {
+        "errors": models_of,
+        "stability": runs,
+        "learning_curve": learning_curve(models_of),
+        "stable_fraction": stable_fraction(runs),
+        "diffusion": diffusion.assign(
+            **{"diffusion_1e-9_m2_s": 8.0, "diffusion_stderr_1e-9_m2_s": 0.5}
+        ),
+        "conductivity": transport.assign(conductivity_S_cm=2.5, conductivity_stderr_S_cm=0.3),
+        "density": transport.assign(density_g_cm3=1.4, density_stderr_g_cm3=0.01),
+        "selection": pd.DataFrame(
+            [
+                {
+                    "selector": s,
+                    "seed": seed,
+                    "pick": k,
+                    "frame": int(frame),
+                    "score": 1.0 / (k + 1),
+                }
+                for s in selectors
+                for seed in seeds
+                for k, frame in enumerate(rng.choice(len(frames), 16, replace=False))
+            ]
+        ),
+    }
+    for name, table in content.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return {name: folder / f"{name}.csv" for name in content} | {"pool": pool}, tables
+
+
+def draw(name: str, system: dict, files: dict, tables: dict):
+    """A figure as the workflow draws it."""
+    runs = tables.get("rdf" if name == "rdf_selectors" else name, [])
+    if name in ("rdf", "msd"):
+        shown = shown_engines([row["engine"] for _, row in runs])
+        runs = [(path, row) for path, row in runs if row["engine"] in shown]
+    return resolve_name(FIGURES[name])(system, files, runs)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory, small_pool):
+    return study_files(tmp_path_factory.mktemp("large"), small_pool, **LARGE)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory, small_pool):
+    return study_files(tmp_path_factory.mktemp("small"), small_pool, **SMALL)
+
+
+@pytest.mark.parametrize("size", ["large", "small"])
+@pytest.mark.parametrize("name", [n for n in FIGURES if n != "pool"])
+@pytest.mark.filterwarnings("error")  # matplotlib warns where panels or legends do not fit
+def test_every_figure_is_drawn_for_one_model_and_for_hundreds(name, size, request, tmp_path, kcl):
+    figure = draw(name, kcl, *request.getfixturevalue(size))
+    width, height = figure.get_size_inches()
+    assert width < 15
+    assert height < 20
+    figure.savefig(tmp_path / "figure.png", dpi=50)
+    plt.close(figure)
+    assert plt.imread(tmp_path / "figure.png").std() > 0.02
+    for axis in figure.axes:
+        assert not axis.axison or min(axis.get_window_extent().size) > 50
+
+
+def test_learning_curve_shows_the_table_and_the_stable_fraction(tmp_path, kcl):
+    rows = [
+        {"selector": "rnd", "size": n, "seed": k, "model": "small"}
+        | dict.fromkeys(ERRORS, 2.0 / n * (1 + 0.1 * k))
+        for n in (8, 16)
+        for k in (1, 2, 3)
+    ]
+    curve = learning_curve(pd.DataFrame(rows))
+    stability = pd.DataFrame(
+        {
+            "simulation": "nvt",
+            "engine": [f"rnd-n{n}-s{k}-small" for n in (8, 16) for k in (1, 2, 3)],
+            "stable": [False, False, False, True, True, True],
+            "phase": "production",
+            "reached_ps": [1.0, 2.0, 3.0, 10.0, 10.0, 10.0],
+        }
+    )
+    files = {"learning_curve": tmp_path / "curve.csv", "stable_fraction": tmp_path / "stable.csv"}
+    curve.to_csv(files["learning_curve"], index=False)
+    stable_fraction(stability).to_csv(files["stable_fraction"], index=False)
+    figure = draw("learning_curve", kcl, files, {})
+    line = figure.axes[0].lines[0]
+    assert line.get_ydata() == pytest.approx(curve["force_rmse_eV_A"])
+    low, high = np.transpose([s[:, 1] for s in figure.axes[0].collections[0].get_segments()])
+    assert low == pytest.approx(curve["force_rmse_low_eV_A"])
+    assert high == pytest.approx(curve["force_rmse_high_eV_A"])
+    marks = [mark for mark in figure.axes[0].lines if mark.get_marker() in ("s", "o")]
+    assert [(m.get_marker(), m.get_markerfacecolor()) for m in marks] == [
+        ("s", "w"),
+        ("o", "w"),
+        ("o", line.get_color()),
+    ]
+    plt.close(figure)
+
+
+def test_distribution_of_picks_that_are_the_whole_pool_is_that_of_the_pool(
+    tmp_path, kcl, small_pool
+):
+    path, frames, _ = small_pool
+    picks = pd.DataFrame({"selector": "all", "seed": 1, "frame": range(len(frames))})
+    picks.assign(pick=picks["frame"]).to_csv(tmp_path / "selection.csv", index=False)
+    figure = draw("distributions", kcl, {"selection": tmp_path / "selection.csv", "pool": path}, {})
+    assert len([axis for axis in figure.axes if axis.axison]) == 4
+    for axis in figure.axes:
+        density = np.array([bar.get_height() for bar in axis.patches])
+        width = axis.patches[0].get_width()
+        assert density.sum() * width == pytest.approx(1)
+        assert np.nan_to_num(axis.lines[0].get_ydata()) == pytest.approx(density)
+    plt.close(figure)
