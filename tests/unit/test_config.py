@@ -70,6 +70,8 @@ def mistakes(config: Path, study: str = "demo-classical") -> list[str]:
 def test_every_study_loads_with_its_defaults(path):
     study, systems = load_study(path.stem, CONFIG)
     written = yaml.safe_load(path.read_text())
+    if pool_of := written["pool"].get("study"):
+        written["pool"] |= yaml.safe_load(path.with_name(f"{pool_of}.yaml").read_text())["pool"]
     assert list(systems) == written["systems"]
     defaults = {"generator": "npt_ramp", "potential": "bmhtf", "failed_share": 0.25}
     assert study["pool"].items() >= (defaults | written["pool"]).items()
@@ -183,6 +185,42 @@ MISTAKES = {
         {"simulations/nvt_1200K/ensemble": "nve", "rdf/range_A": 6.5},
         "simulations.nvt_1200K.ions: 32 ions make a cell of 11.",
         "use more ions or a range of at most 5.",
+    ),
+    "pool of an unknown study": (
+        STUDY,
+        {"pool": {"study": "nothing"}},
+        "pool.study: ",
+        "studies/nothing.yaml does not exist; there are: demo",
+    ),
+    "pool of a study without one": (
+        STUDY,
+        {"pool": {"study": "nacl-rnd-options-laptop"}},
+        "pool.study: nacl-rnd-options-laptop has no pool of its own",
+        "name nacl-selectors-laptop",
+    ),
+    "option of another selector": (
+        STUDY,
+        {"selectors/random": {"max_steps": 10}},
+        "selectors.random.max_steps: a key of rnd, not of random",
+        "a key of rnd",
+    ),
+    "test runs that the pool does not have": (
+        STUDY,
+        {"test/temperatures_K": [1400]},
+        "test.temperatures_K: 1400 K is not among pool.temperatures_K",
+        "whose runs serve the test alone",
+    ),
+    "more seeds at a size that is not there": (
+        STUDY,
+        {"more_seeds": {"sizes": [12], "seeds": [2]}},
+        "more_seeds.sizes: 12 is not among",
+        "the study's sizes",
+    ),
+    "more seeds that are there already": (
+        STUDY,
+        {"more_seeds": {"sizes": [8], "seeds": [1]}},
+        "more_seeds.seeds: 1 is among the study's seeds already",
+        "already",
     ),
     "unknown selector": (
         STUDY,

@@ -58,6 +58,8 @@ def load_study(name: str, folder: Path = Path("config")) -> tuple[dict, dict[str
     """
     path = Path(folder) / "studies" / f"{name}.yaml"
     study = _read(path, "study")
+    if "study" in study["pool"]:
+        study["pool"] |= _pool_of(study["pool"]["study"], path)
     systems = {}
     for system in study["systems"]:
         systems[system] = _read(Path(folder) / "systems" / f"{system}.yaml", "system")
@@ -70,6 +72,19 @@ def load_study(name: str, folder: Path = Path("config")) -> tuple[dict, dict[str
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return study, systems
+
+
+def _pool_of(name: str, path: Path) -> dict:
+    """Settings of the pool of another study, for the study at ``path``."""
+    try:
+        pool = _read(path.with_name(f"{name}.yaml"), "study")["pool"]
+    except ConfigError as error:
+        raise ConfigError(f"{path}: pool.study: {error}") from error
+    if "study" in pool:
+        raise ConfigError(
+            f"{path}: pool.study: {name} has no pool of its own; name {pool['study']}"
+        )
+    return pool
 
 
 def cell_edge_A(system: dict, ions: int, density: float) -> float:
@@ -274,9 +289,9 @@ def _foreign_keys(where: str, kind: str, given: dict, *place: str) -> list[str]:
 
 def _pool_keys_mistakes(pool: dict) -> list[str]:
     """Keys of another generator than the pool's, and keys that the generator lacks."""
-    generator, place = pool["generator"], ("properties", "pool")
+    generator, place = pool["generator"], ("$defs", "pool")
     mistakes = _foreign_keys("pool", generator, pool, *place)
-    keys = _schema("study")["properties"]["pool"]["properties"]
+    keys = _schema("study")["$defs"]["pool"]["properties"]
     missing = [k for k, c in keys.items() if generator in c.get("only", []) and k not in pool]
     if missing:
         mistakes.append(f"pool: missing key {', '.join(missing)}; {generator} needs it")

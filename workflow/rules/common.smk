@@ -17,7 +17,7 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
-POOL = f"results/{{system}}/pool/{STUDY}"
+POOL = f"results/{{system}}/pool/{study['pool'].get('study', STUDY)}"
 SELECTION = f"results/{{system}}/selection/{STUDY}"
 LABEL = f"results/{{system}}/label/{STUDY}"
 LABEL_STORE = "results/{system}/label/store"
