@@ -7,7 +7,7 @@ import pandas as pd
 
 from minset.files import write_csv
 from minset.select.candidates import read_candidates
-from minset.select.split import split_frames
+from minset.select.split import finite_frames, split_frames
 
 
 def main(
@@ -32,7 +32,8 @@ def main(
         return read_candidates(rows, pool, descriptors, atom_descriptors, work)
 
     with tempfile.TemporaryDirectory(dir=Path(split).parent) as folder:
-        write_csv(split, split_frames(frames, test, validation, numbers, candidates_of))
+        finite = finite_frames(pool, descriptors)
+        write_csv(split, split_frames(frames, finite, test, validation, numbers, candidates_of))
 
 
 if "snakemake" in globals():

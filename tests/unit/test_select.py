@@ -156,16 +156,6 @@ def test_atomic_properties_find_the_frame_that_holds_the_atom(pool, candidates):
     assert np.allclose(read_property(pool, "energy_eV")[table["frame"]], table["score"])
 
 
-def test_frames_without_finite_values_are_left_out_counted_and_reported(capsys):
-    values = np.random.default_rng(0).normal(size=(30, 4))
-    values[[3, 8], [0, 2]] = np.nan, np.inf
-    table = uniform_picks(np.arange(30), [values[:, :2], values[:, 2:]], 28, seed=1)
-    assert not {3, 8} & set(table["frame"])
-    assert "2 of 30 frames have values that are not finite" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="29 frames were asked for, 28 have finite values"):
-        uniform_picks(np.arange(30), [values], 29, seed=1)
-
-
 def test_rnd_takes_the_outlier_first_and_one_frame_of_each_cluster(picks_from):
     rng = np.random.default_rng(1)
     centers = 8.0 * rng.normal(size=(6, 12))

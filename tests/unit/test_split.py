@@ -1,5 +1,6 @@
 """Test and validation frames: set apart, in equal parts by several principles, from runs of their own."""
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +8,7 @@ from conftest import write_random_pool
 
 from minset.pool.store import read_property
 from minset.select.candidates import Candidates
-from minset.select.split import split_frames
+from minset.select.split import finite_frames, split_frames
 
 VALIDATION = {"frames": 10, "seed": 3}
 
@@ -25,9 +26,10 @@ def split(pool, tmp_path):
         numbers = rows["frame"].to_numpy()
         return Candidates(numbers, np.ones((len(rows), 2)), rows["run"].to_numpy(), pool, tmp_path)
 
-    def make(held_out=(), frames_wanted=41, selectors=("random",)):
+    def make(held_out=(), frames_wanted=41, selectors=("random",), finite=None):
+        finite = np.ones(160, bool) if finite is None else finite
         test = {"frames": frames_wanted, "seed": 2, "selectors": list(selectors)}
-        return split_frames(frames, test, VALIDATION, list(held_out), candidates_of)
+        return split_frames(frames, finite, test, VALIDATION, list(held_out), candidates_of)
 
     return make
 
@@ -68,3 +70,19 @@ def test_too_few_frames_are_an_error_with_the_key(split):
         split(held_out=[1, 3], frames_wanted=90)
     with pytest.raises(ValueError, match=r"10 .*\(validation.frames\), 5 are left"):
         split(frames_wanted=155)
+
+
+def test_frames_without_finite_values_are_left_out_counted_and_reported(split, tmp_path, capsys):
+    path = write_random_pool(tmp_path / "pool.h5", 160)
+    with h5py.File(path, "r+") as file:
+        file["particles/atoms/force/value"][3, 1, 2] = np.nan
+        file["observables/atoms/potential_energy/value"][8] = np.inf
+    rows = np.ones((160, 4), np.float32)
+    rows[50, 2] = np.nan
+    np.save(tmp_path / "descriptors.npy", rows)
+    finite = finite_frames(path, tmp_path / "descriptors.npy")
+    assert list(np.flatnonzero(~finite)) == [3, 8, 50]
+    assert "3 of 160 frames have" in capsys.readouterr().out
+    roles = split(finite=finite)
+    assert list(roles.loc[roles["role"] == "unused", "frame"]) == [3, 8, 50]
+    assert "unused" not in set(split()["role"])

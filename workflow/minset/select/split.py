@@ -1,17 +1,35 @@
 """Frames that no selector sees: the test and the validation set."""
 
 from collections.abc import Callable
+from pathlib import Path
 from pkgutil import resolve_name
 
 import numpy as np
 import pandas as pd
 
+from minset.pool.store import read_property
 from minset.select import SELECTORS
 from minset.select.candidates import Candidates
 
 
+def finite_frames(pool: Path, descriptors: Path) -> np.ndarray:
+    """Which frames of a pool have finite energies, forces and descriptors, shape (T,)."""
+    finite = np.isfinite(np.load(descriptors, mmap_mode="r")).all(axis=1)
+    for name in ("energy_eV", "atomic_energies_eV", "force_size_eV_A"):
+        values = np.isfinite(read_property(pool, name))
+        finite &= values.reshape(len(values), -1).all(axis=1)
+    if broken := int((~finite).sum()):
+        print(
+            f"{broken} of {len(finite)} frames have energies, forces or descriptors that are not "
+            f"finite and are left out: {', '.join(map(str, np.flatnonzero(~finite)[:10]))}"
+            f"{', ...' if broken > 10 else ''}"
+        )
+    return finite
+
+
 def split_frames(
     frames: pd.DataFrame,
+    finite: np.ndarray,
     test: dict,
     validation: dict,
     held_out_runs: list[int],
@@ -23,6 +41,8 @@ def split_frames(
     ----------
     frames
         ``frame`` and ``run`` of all frames of the pool.
+    finite
+        Which of them can be used, see `finite_frames`.
     test
         ``frames``, ``seed``, and ``selectors``, whose first picks make up the set in equal parts, as
         in "Efficient data selection methods" (2021): errors on it favour no principle of selection.
@@ -45,8 +65,8 @@ def split_frames(
         If there are too few frames.
     """
     held_out = frames["run"].isin(held_out_runs).to_numpy()
-    roles = np.where(held_out, "unused", "candidate").astype(object)
-    source = held_out if held_out_runs else ~held_out
+    roles = np.where(held_out | ~finite, "unused", "candidate").astype(object)
+    source = (held_out if held_out_runs else ~held_out) & finite
     for number, selector in enumerate(test["selectors"]):
         count = len(range(number, test["frames"], len(test["selectors"])))
         free = frames[source & (roles != "test")]

@@ -48,8 +48,8 @@ def uniform_picks(frames: np.ndarray, groups: list[np.ndarray], n: int, seed: in
     frames
         Pool indices, shape (m,).
     groups
-        Values of the property, each of shape (m, k): of the frames, or of the atoms of one species.
-        Groups take turns.
+        Finite values of the property, each of shape (m, k): of the frames, or of the atoms of one
+        species. Groups take turns.
     n
         Number of picks.
     seed
@@ -59,18 +59,9 @@ def uniform_picks(frames: np.ndarray, groups: list[np.ndarray], n: int, seed: in
     -------
     pd.DataFrame
         ``pick``, ``frame``, ``score`` (the value that was closest to the target) and ``target``.
-
-    Raises
-    ------
-    ValueError
-        If fewer than ``n`` frames have finite values.
     """
-    free = np.all([np.isfinite(values).all(axis=1) for values in groups], axis=0)
-    if excluded := int((~free).sum()):
-        print(f"{excluded} of {len(frames)} frames have values that are not finite; left out")
-    if n > free.sum():
-        raise ValueError(f"{n} frames were asked for, {free.sum()} have finite values")
-    sorted_groups = [_sorted_values(values, free) for values in groups]
+    free = np.ones(len(frames), bool)
+    sorted_groups = [_sorted_values(values) for values in groups]
     start = np.random.default_rng(seed).random()
     rows = []
     for pick in range(n):
@@ -88,12 +79,10 @@ def van_der_corput(k: int) -> float:
     return int(f"{k:b}"[::-1], 2) / 2 ** k.bit_length()
 
 
-def _sorted_values(values: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the free frames in increasing order, and the row of the frame of each."""
-    flat = values[free].ravel()
-    owners = np.repeat(np.flatnonzero(free), values.shape[1])
-    order = np.argsort(flat, kind="stable")
-    return flat[order], owners[order]
+def _sorted_values(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All values in increasing order, and the row of the frame of each."""
+    order = np.argsort(values, axis=None, kind="stable")
+    return values.ravel()[order], order // values.shape[1]
 
 
 def _nearest_free(values: np.ndarray, owners: np.ndarray, free: np.ndarray, target: float) -> int:
