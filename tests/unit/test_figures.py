@@ -226,3 +226,26 @@ def test_distribution_of_picks_that_are_the_whole_pool_is_that_of_the_pool(
         assert density.sum() * width == pytest.approx(1)
         assert np.nan_to_num(axis.lines[0].get_ydata()) == pytest.approx(density)
     plt.close(figure)
+
+
+def test_pool_shows_every_selector_and_the_test_set(tmp_path, kcl):
+    rng = np.random.default_rng(0)
+    temperature, density = rng.uniform(1000, 2000, 60), rng.uniform(1.2, 1.6, 60)
+    content = {
+        "pool": {"frame": range(60), "temperature_K": temperature, "density_g_cm3": density},
+        "split": {"frame": range(60), "role": ["test"] * 10 + ["candidate"] * 50},
+        "selection": {
+            "selector": ["rnd"] * 8 + ["fps"] * 4,
+            "seed": [1] * 4 + [2] * 4 + [1] * 4,
+            "frame": range(20, 32),
+        },
+    }
+    for name, columns in content.items():
+        pd.DataFrame(columns).to_csv(tmp_path / f"{name}.csv", index=False)
+    figure = draw("pool", kcl, {name: tmp_path / f"{name}.csv" for name in content}, {})
+    titles = ["test set: 10 frames", "rnd: 4 frames", "fps: 4 frames"]
+    assert [axis.get_title() for axis in figure.axes] == titles
+    picked = figure.axes[1].lines[1]
+    assert np.array_equal(picked.get_xdata(), temperature[20:24])
+    assert np.array_equal(picked.get_ydata(), density[20:24])
+    plt.close(figure)

@@ -3,50 +3,38 @@
 import numpy as np
 import pandas as pd
 
-from minset.figures.style import REFERENCE, nothing_to_show, panels, selector_styles
+from minset.figures.style import REFERENCE, legend_below, nothing_to_show, panels, selector_styles
 from minset.system import reference_density_g_cm3
 
 
 def pool(system: dict, files: dict, tables: list):
-    """Energy, density and temperature along the pool, with picks and test frames."""
-    frames = pd.read_csv(files["pool"])
-    split = pd.read_csv(files["split"])
+    """Density against temperature: pool and test frames, then the picks of each selector."""
+    frames = pd.read_csv(files["pool"]).set_index("frame")
+    roles = pd.read_csv(files["split"]).set_index("frame")["role"]
     picks = pd.read_csv(files["selection"])
     picks = picks[picks["seed"] == picks["seed"].min()]
-    figure, axes = panels(3)
+    shown = {"test set": (roles.index[roles == "test"], REFERENCE)}
     styles = selector_styles(picks["selector"])
-    quantities = {
-        "temperature_K": "temperature / K",
-        "density_g_cm3": r"density / g cm$^{-3}$",
-        "potential_energy_eV_atom": "energy / eV atom$^{-1}$",
-    }
-    marked = {
-        name: (frames.set_index("frame").loc[rows["frame"]], styles[name][0])
-        for name, rows in picks.groupby("selector", sort=False)
-    }
-    test = split.loc[split["role"] == "test", "frame"]
-    marked["test"] = (frames.set_index("frame").loc[test], REFERENCE)
-    for axis, (column, label) in zip(axes, quantities.items(), strict=True):
-        axis.plot(frames["time_ps"], frames[column], ".", ms=2, color="#BBBBBB", label="pool")
-        for name, (rows, color) in marked.items():
-            marker = "x" if name == "test" else "o"
-            axis.plot(
-                rows["time_ps"], rows[column], marker, ms=4, color=color, mfc="none", label=name
-            )
-        axis.set(xlabel="time / ps", ylabel=label)
-    smooth = np.asarray(frames["temperature_K"].rolling(20).mean())
-    lines = [
-        axes[1].plot(
-            frames["time_ps"],
-            reference_density_g_cm3(fit, smooth),
-            lw=1,
-            label=f"experiment at 1 bar ({fit['name']})",
-        )[0]
-        for fit in system["reference"]["density"]
-    ]
-    axes[0].legend(fontsize=6)
-    axes[1].legend(handles=lines, fontsize=6)
-    figure.suptitle(f"{system['name']}: pool of {len(frames)} frames")
+    for name, rows in picks.groupby("selector", sort=False):
+        shown[name] = (rows["frame"], styles[name][0])
+    columns = min(len(shown), 4)
+    figure, axes = panels(columns, -(-len(shown) // columns))
+    quantities = ["temperature_K", "density_g_cm3"]
+    for axis, (name, (chosen, color)) in zip(axes, shown.items(), strict=False):
+        axis.plot(*frames[quantities].to_numpy().T, ".", ms=2, color="#CCCCCC", zorder=0)
+        axis.plot(*frames.loc[chosen, quantities].to_numpy().T, ".", ms=4, color=color)
+        for fit, line in zip(system["reference"]["density"], ("-", "--", ":"), strict=False):
+            T = np.linspace(fit["min_K"], fit["max_K"], 20)
+            label = f"experiment at 1 bar ({fit['name']})"
+            axis.plot(T, reference_density_g_cm3(fit, T), line, color="black", label=label)
+        axis.set(xlabel="temperature / K", ylabel=r"density / g cm$^{-3}$")
+        axis.set_title(f"{name}: {len(chosen)} frames")
+    for axis in axes[len(shown) :]:
+        axis.set_axis_off()
+    legend_below(figure, axes[0].get_legend_handles_labels()[0])
+    figure.suptitle(
+        f"{system['name']}: pool of {len(frames)} frames (grey) and what is taken from it"
+    )
     return figure
 
 
