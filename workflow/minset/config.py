@@ -251,9 +251,10 @@ def _study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
             )
         place = ("properties", "selectors", "additionalProperties")
         mistakes += _foreign_keys(f"selectors.{name}", kind, options, *place)
-    for size in study["more_seeds"]["sizes"]:
-        if size not in study["sizes"]:
-            mistakes.append(f"more_seeds.sizes: {size} is not among the study's sizes")
+    for key in ("sizes", "selectors"):
+        for value in study["more_seeds"].get(key, []):
+            if value not in study[key]:
+                mistakes.append(f"more_seeds.{key}: {value} is not among the study's {key}")
     for seed in set(study["more_seeds"]["seeds"]) & set(study["seeds"]):
         mistakes.append(f"more_seeds.seeds: {seed} is among the study's seeds already")
     labeler = LABELERS[study["labels"]["labeler"]]

@@ -147,7 +147,7 @@ rule selection_table:
             labels={"table": "picks"},
         ),
     params:
-        rows=[{"selector": s, "seed": k} for s in study["selectors"] for k in sizes_by_seed()],
+        rows=[{"selector": s, "seed": k} for s, k in largest_sizes()],
     log:
         f"{LOG}/table/selection.log",
     conda:

@@ -52,25 +52,27 @@ def descriptor_files():
     return files
 
 
-def seeds_of(size):
-    """Repetitions at a size."""
+def seeds_of(selector, size):
+    """Repetitions of a selector at a size."""
     more = study["more_seeds"]
-    return study["seeds"] + (more["seeds"] if size in more["sizes"] else [])
+    wanted = size in more["sizes"] and selector in more.get("selectors", [selector])
+    return study["seeds"] + (more["seeds"] if wanted else [])
 
 
-def sizes_by_seed():
-    """Sizes of the datasets of each seed."""
-    sizes = {}
-    for size in study["sizes"]:
-        for seed in seeds_of(size):
-            sizes.setdefault(seed, []).append(size)
-    return sizes
+def largest_sizes():
+    """Selector and seed of each selection, with the most frames that a dataset takes from it."""
+    return {
+        (selector, seed): size
+        for size in sorted(study["sizes"])
+        for selector in study["selectors"]
+        for seed in seeds_of(selector, size)
+    }
 
 
 def selections(system):
     """Selection files of a system: all selectors and seeds."""
-    path = f"{SELECTION}/{{selector}}-s{{seed}}.csv"
-    return expand(path, system=system, selector=study["selectors"], seed=sizes_by_seed())
+    folder = SELECTION.format(system=system)
+    return [f"{folder}/{selector}-s{seed}.csv" for selector, seed in largest_sizes()]
 
 
 def label_batches(system):
@@ -89,7 +91,7 @@ def datasets():
         f"{selector}-n{size}-s{seed}"
         for selector in study["selectors"]
         for size in study["sizes"]
-        for seed in seeds_of(size)
+        for seed in seeds_of(selector, size)
     ]
 
 

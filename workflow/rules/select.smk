@@ -63,7 +63,7 @@ rule select:
     params:
         selector=lambda w: w.selector,
         seed=lambda w: int(w.seed),
-        size=lambda w: max(sizes_by_seed()[int(w.seed)]),
+        size=lambda w: largest_sizes()[w.selector, int(w.seed)],
         options=lambda w: study["selectors"][w.selector],
     log:
         f"{LOG}/select/{{selector}}-s{{seed}}.log",
