@@ -60,8 +60,9 @@ def learning_curve(system: dict, files: dict, tables: list):
         if len(models) > 1:
             axis.set_title(model)
     legend_below(figure, selector_handles(styles) + (MARKS if simulation else []))
-    seeds = curves["seeds"].max()
-    note = f"geometric mean and 95 % interval, {seeds} seeds" if seeds > 1 else "one seed"
+    fewest, most = curves["seeds"].min(), curves["seeds"].max()
+    seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
+    note = f"geometric mean and 95 % interval, {seeds} seeds" if most > 1 else "one seed"
     marks = f"\nmarks: share of runs stable in {simulation}" if simulation else ""
     figure.suptitle(f"{system['name']}: force errors, {note}{marks}")
     return figure
@@ -131,11 +132,7 @@ def distributions(system: dict, files: dict, tables: list):
         axis.set_axis_off()
     pool = Line2D([], [], color=POOL_COLOR, lw=5, label=f"pool ({len(energies)} frames)")
     legend_below(figure, [pool, *selector_handles(styles)])
-    seeds, size = picks["seed"].nunique(), picks["pick"].max() + 1
-    figure.suptitle(
-        f"{system['name']}: classical energies and forces of the picks, {size} per seed, "
-        f"{seeds} seed{'s' if seeds > 1 else ''}"
-    )
+    figure.suptitle(f"{system['name']}: classical energies and forces of all picks")
     return figure
 
 
