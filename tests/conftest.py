@@ -100,6 +100,23 @@ def batch_of(atoms, cutoff: float, dtype=None) -> dict:
     }
 
 
+def classically_labelled(frames, system: dict, folder) -> list:
+    """Frames with energy, forces and stress of the system's classical potential."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    from minset.label import classical
+
+    labelled = []
+    for frame in frames:
+        raw = classical.label(frame, {"potential": "bmhtf", "system": system}, folder, 1)
+        copy = frame.copy()
+        copy.calc = SinglePointCalculator(
+            copy, energy=raw.energy_eV, forces=raw.forces_eV_A, stress=raw.stress_eV_A3
+        )
+        labelled.append(copy)
+    return labelled
+
+
 def write_random_pool(path, frames: int, seed: int = 0, scale: float = 1.0):
     """A pool whose energies and forces are random numbers."""
     from ase import Atoms

@@ -228,6 +228,23 @@ def test_distribution_of_picks_that_are_the_whole_pool_is_that_of_the_pool(
     plt.close(figure)
 
 
+def test_novelty_leaves_out_scores_that_are_energies_and_shows_the_whole_range(tmp_path, kcl):
+    content = {
+        "selector": ["random"] * 2 + ["global_energy"] * 2 + ["entropy_gain"] * 3,
+        "seed": 1,
+        "pick": [0, 1, 0, 1, 0, 1, 2],
+        "score": [None, None, -300.0, -310.0, None, 2.0, -0.5],
+        "target": [None, None, -301.0, -309.0, None, None, None],
+    }
+    pd.DataFrame(content).to_csv(tmp_path / "selection.csv", index=False)
+    figure = draw("novelty", kcl, {"selection": tmp_path / "selection.csv"}, {})
+    (axis,) = figure.axes
+    assert axis.get_title() == "entropy_gain"
+    assert list(axis.lines[0].get_ydata()) == [2.0, -0.5]
+    assert axis.get_ylim()[0] <= -0.5
+    plt.close(figure)
+
+
 def test_pool_shows_every_selector_and_the_test_set(tmp_path, kcl):
     rng = np.random.default_rng(0)
     temperature, density = rng.uniform(1000, 2000, 60), rng.uniform(1.2, 1.6, 60)

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import numerical_force
+from conftest import classically_labelled, numerical_force
 
-from minset.label import classical
 from minset.model import MODELS
 from minset.model.evaluators import evaluator_of
 from minset.model.gap import DESCRIPTION, XML, load_gap, train_gap
@@ -37,15 +36,7 @@ TRAINING = {
 @pytest.fixture(scope="module")
 def frames(small_pool, kcl, tmp_path_factory):
     """Ten frames of 32 ions with energy, forces and stress of the classical potential."""
-    folder, labelled = tmp_path_factory.mktemp("labels"), []
-    for frame in small_pool[1][::4]:
-        raw = classical.label(frame, {"potential": "bmhtf", "system": kcl}, folder, 1)
-        copy = frame.copy()
-        copy.calc = SinglePointCalculator(
-            copy, energy=raw.energy_eV, forces=raw.forces_eV_A, stress=raw.stress_eV_A3
-        )
-        labelled.append(copy)
-    return labelled
+    return classically_labelled(small_pool[1][::4], kcl, tmp_path_factory.mktemp("labels"))
 
 
 def fit(frames, folder, training=TRAINING, **changes):

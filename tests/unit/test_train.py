@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import classically_labelled
 
 from minset.dataset import write_dataset
 from minset.model.architecture import load_model
@@ -68,18 +69,7 @@ def test_divergence_names_the_remedy(frames, tmp_path):
 
 
 def test_stress_is_learned_when_asked(small_pool, kcl, tmp_path):
-    from ase.calculators.singlepoint import SinglePointCalculator
-
-    from minset.label import classical
-
-    labelled = []
-    for frame in small_pool[1][::10]:
-        raw = classical.label(frame, {"potential": "bmhtf", "system": kcl}, tmp_path, 1)
-        copy = frame.copy()
-        copy.calc = SinglePointCalculator(
-            copy, energy=raw.energy_eV, forces=raw.forces_eV_A, stress=raw.stress_eV_A3
-        )
-        labelled.append(copy)
+    labelled = classically_labelled(small_pool[1][::10], kcl, tmp_path)
 
     def stress_rmse(folder):
         from minset.model.evaluator import schnetpack_evaluator

@@ -202,12 +202,8 @@ def observable_files(quantity):
 def observed(observable, runs=None):
     """Runs at constant volume, all or of those given, whose simulation asks for an observable."""
     runs = simulation_runs(["nvt", "nve"]) if runs is None else runs
-    return [r for r in runs if observable in study["simulations"][simulation_of(r)]["observables"]]
-
-
-def simulation_of(run):
-    """Name of the simulation in `<simulation>/<engine>`."""
-    return simulation_row(run)["simulation"]
+    asking = [n for n, s in study["simulations"].items() if observable in s["observables"]]
+    return [run for run in runs if simulation_row(run)["simulation"] in asking]
 
 
 def mdsuite_python():
@@ -225,9 +221,9 @@ def random_selector():
             return name
 
 
-def model_simulations(ensembles=("nve", "nvt", "npt")):
-    """Simulations `<simulation>/<engine>` of trained models."""
-    return [run for run in simulation_runs(ensembles) if is_model(run.split("/")[1])]
+def of_models(runs):
+    """Those of the runs `<simulation>/<engine>` whose engine is a trained model."""
+    return [run for run in runs if is_model(simulation_row(run)["engine"])]
 
 
 def comparison_tables():
@@ -235,7 +231,7 @@ def comparison_tables():
     if len(datasets()) == 1:
         return []
     names = ["learning_curve"]
-    if model_simulations():
+    if of_models(simulation_runs()):
         names += ["stable_fraction"]
     if random_selector() and len(study["selectors"]) > 1:
         names += ["against_random"]
@@ -247,7 +243,7 @@ def comparison_tables():
 def comparison_inputs(wildcards):
     """Inputs of a table of `comparison_tables`."""
     names = ["stability"] if wildcards.comparison == "stable_fraction" else ["errors"]
-    if wildcards.comparison == "against_random" and model_simulations():
+    if wildcards.comparison == "against_random" and of_models(simulation_runs()):
         names += ["stability"]
     return {name: expand(f"{TABLE}/{name}.csv", system=wildcards.system)[0] for name in names}
 
@@ -259,7 +255,7 @@ def study_tables():
         names += ["stability"]
     if observed("rdf"):
         names += ["rdf_peaks"]
-        if study["reference"] and model_runs():
+        if study["reference"] and of_models(observed("rdf")):
             names += ["rdf_difference"]
     if observed("transport") + observed("mdsuite"):
         names += ["diffusion", "conductivity"]
@@ -277,7 +273,7 @@ def study_figures():
         names += ["learning_curve"]
     if len(study["selectors"]) > 1:
         names += ["selector_errors"]
-        if observed("rdf"):
+        if of_models(observed("rdf")):
             names += ["rdf_selectors"]
     if study["simulations"]:
         names += ["stability"]

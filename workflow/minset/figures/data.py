@@ -39,8 +39,13 @@ def pool(system: dict, files: dict, tables: list):
 
 
 def novelty(system: dict, files: dict, tables: list):
-    """Score of each pick when it was picked, a panel per selector that gives one, a line per seed."""
+    """Novelty of each pick when it was picked, a panel per selector that has one, a line per seed.
+
+    Scores of selectors that aim at a ``target`` are energies or forces, no novelties.
+    """
     scored = pd.read_csv(files["selection"]).dropna(subset="score")
+    if "target" in scored:
+        scored = scored[scored["target"].isna()]
     selectors = list(scored.groupby("selector", sort=False))
     columns = min(3, max(1, len(selectors)))
     figure, axes = panels(columns, max(1, -(-len(selectors) // columns)))
@@ -50,7 +55,8 @@ def novelty(system: dict, files: dict, tables: list):
     for axis, (selector, of_selector) in zip(axes, selectors, strict=False):
         for seed, rows in of_selector.groupby("seed"):
             axis.plot(rows["pick"] + 1, rows["score"], "o-", ms=2, lw=0.8, label=f"seed {seed}")
-        axis.set(xlabel="pick", ylabel="score when picked", ylim=(0, None), title=selector)
+        lowest = min(0.0, of_selector["score"].min())
+        axis.set(xlabel="pick", ylabel="score when picked", ylim=(lowest, None), title=selector)
     for axis in axes[len(selectors) :]:
         axis.set_axis_off()
     axes[0].legend(fontsize=6)

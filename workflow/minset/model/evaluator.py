@@ -131,7 +131,6 @@ def schnetpack_evaluator(
     offset = np.array([description["energy_offsets_eV"][str(z)] for z in numbers])
     dtype = model.representation.embedding.weight.dtype
     atomic_numbers = torch.as_tensor(numbers, dtype=torch.long)
-    kinds, species = np.unique(numbers, return_inverse=True)
     pairs = VerletList(cutoff, skin_A, twice=True)
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
@@ -140,8 +139,6 @@ def schnetpack_evaluator(
         distances = np.linalg.norm(vectors, axis=1)
         inside = distances < cutoff
         i, j = pairs.i[inside].astype(np.int64), pairs.j[inside].astype(np.int64)
-        shortest = np.full((len(kinds), len(kinds)), np.inf)
-        np.minimum.at(shortest, (species[i], species[j]), distances[inside])
         batch = {
             "_atomic_numbers": atomic_numbers,
             "_idx_i": torch.as_tensor(i),
@@ -158,10 +155,20 @@ def schnetpack_evaluator(
             atomic_energies_eV=atomic,
             forces_eV_A=result["forces"].double().numpy(),
             virial_eV=0.5 * (virial + virial.T),
-            shortest_A=shortest,
+            shortest_A=shortest_distances(numbers, i, j, distances[inside]),
         )
 
     return evaluate
+
+
+def shortest_distances(
+    numbers: np.ndarray, i: np.ndarray, j: np.ndarray, distances_A: np.ndarray
+) -> np.ndarray:
+    """``Evaluation.shortest_A`` from pairs of atoms i and j, each pair once or twice."""
+    kinds, species = np.unique(numbers, return_inverse=True)
+    shortest = np.full((len(kinds), len(kinds)), np.inf)
+    np.minimum.at(shortest, (species[i], species[j]), distances_A)
+    return np.minimum(shortest, shortest.T)
 
 
 class _Arranged:

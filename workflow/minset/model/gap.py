@@ -21,7 +21,7 @@ from ase.data import chemical_symbols
 from threadpoolctl import threadpool_limits
 
 from minset.files import file_hash, write_json, written_aside
-from minset.model.evaluator import Evaluation, Evaluator
+from minset.model.evaluator import Evaluation, Evaluator, shortest_distances
 from minset.model.neighbours import undirected_pairs
 from minset.model.repulsion import zbl_of
 from minset.model.train import energy_offsets
@@ -150,7 +150,6 @@ def gap_evaluator(potential, description: dict, numbers: np.ndarray, threads: in
     threadpool_limits(threads, user_api="blas")
     settings = description["settings"]
     offset = np.array([description["energy_offsets_eV"][str(z)] for z in numbers])
-    kinds, species = np.unique(numbers, return_inverse=True)
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
         atoms = Atoms(numbers, positions, cell=cell, pbc=True)
@@ -164,14 +163,12 @@ def gap_evaluator(potential, description: dict, numbers: np.ndarray, threads: in
             atomic, forces, virial = (
                 x + y for x, y in zip((atomic, forces, virial), repulsion, strict=True)
             )
-        shortest = np.full((len(kinds), len(kinds)), np.inf)
-        np.minimum.at(shortest, (species[i], species[j]), np.linalg.norm(vectors, axis=1))
         return Evaluation(
             energy_eV=float(atomic.sum()),
             atomic_energies_eV=atomic,
             forces_eV_A=forces,
             virial_eV=0.5 * (virial + virial.T),
-            shortest_A=np.minimum(shortest, shortest.T),
+            shortest_A=shortest_distances(numbers, i, j, np.linalg.norm(vectors, axis=1)),
         )
 
     return evaluate
