@@ -187,25 +187,28 @@ sys.path.insert(0, {tests!r})
 from test_label_batch import GATE, SETTINGS, frames, raw, toy
 from minset.label.batch import label_batch
 
-root, seconds = Path(sys.argv[1]), float(sys.argv[2])
+root, seconds, processes = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[4])
 
 def label(atoms, settings, workdir, threads):
     name = f"{{atoms.positions[1, 2]:.2f}}-{{uuid.uuid4()}}"
     (root / "starts" / name).touch()
+    # the first calculations wait for each other
+    while len(list((root / "starts").iterdir())) < processes:
+        time.sleep(0.01)
     time.sleep(seconds)
     return raw(atoms)
 
 rows = label_batch(frames(6), toy(label), SETTINGS, root / "store", root / "scratch" / sys.argv[3],
-                   GATE, lambda line: print(line, flush=True))
+                   GATE, lambda line: print(line, flush=True), processes=processes)
 assert all(row["status"] == "labelled" for row in rows)
 """
 
 
-def start(root: Path, seconds: float, name: str) -> subprocess.Popen:
+def start(root: Path, seconds: float, name: str, processes: int = 1) -> subprocess.Popen:
     (root / "starts").mkdir(exist_ok=True)
     code = WORKER.format(tests=str(Path(__file__).parent))
     environment = {**os.environ, "PYTHONPATH": str(Path(minset.__file__).parents[1])}
-    command = [sys.executable, "-c", code, str(root), str(seconds), name]
+    command = [sys.executable, "-c", code, str(root), str(seconds), name, str(processes)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -235,3 +238,28 @@ def test_killed_batch_resumes_and_computes_no_finished_frame_again(tmp_path):
     # frame 2 was in progress, so it alone starts twice
     assert starts(tmp_path) == ["2.00", "2.01", "2.02", "2.02", "2.03", "2.04", "2.05"]
     assert not list((tmp_path / "scratch" / "a").iterdir())
+
+
+def test_calculations_side_by_side(tmp_path):
+    worker = start(tmp_path, 0.0, "a", processes=3)
+    output = worker.communicate(timeout=120)[0]
+    assert worker.returncode == 0
+    assert starts(tmp_path) == [f"{2 + 0.01 * i:.2f}" for i in range(6)]
+    assert output.count(" labelled in ") == 6
+    again = start(tmp_path, 0.0, "b", processes=2).communicate(timeout=120)[0]
+    assert again.count("(from the store)") == 6
+
+
+def test_killed_batch_takes_its_calculations_along_and_resumes(tmp_path):
+    worker = start(tmp_path, 1.0, "a", processes=2)
+    deadline = time.monotonic() + 60
+    while len(starts(tmp_path)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.communicate()
+    begun = starts(tmp_path)
+    time.sleep(1.5)
+    assert starts(tmp_path) == begun
+    stored = {p.name for p in (tmp_path / "store").glob("??/*.json")}
+    assert start(tmp_path, 0.0, "a", processes=2).wait(120) == 0
+    assert len(starts(tmp_path)) == 6 + len(begun) - len(stored)

@@ -36,6 +36,7 @@ SETTINGS = {
     "charge": 0,
     "basis_set_file": "BASIS_MOLOPT",
     "potential_file": "GTH_POTENTIALS",
+    "reuse_wave_functions": True,
     "timeout_s": 300,
     "command": "cp2k.psmp",
 }
@@ -169,6 +170,34 @@ def test_safe_retry_reaches_a_label(compute, monkeypatch):
     raw = compute(frame(), eps_scf=1e-5, dispersion="none")
     assert raw.info["attempts"] == 2
     assert net_force_eV_A(raw.forces_eV_A) < 0.01
+
+
+@needs_cp2k
+def test_a_frame_starts_from_the_wave_function_of_the_one_before(compute, tmp_path):
+    moved = frame()
+    moved.positions[0] += 0.1
+    from_atoms = compute(moved, reuse_wave_functions=False)
+    assert not list(tmp_path.glob("*.wfn"))
+    assert from_atoms.info["guess"] == "atoms"
+    compute(frame())
+    reused = compute(moved)
+    assert reused.info["guess"] == "previous frame"
+    assert reused.info["scf_steps"] < from_atoms.info["scf_steps"]
+    assert reused.energy_eV == pytest.approx(from_atoms.energy_eV, abs=1e-6)
+    np.testing.assert_allclose(reused.forces_eV_A, from_atoms.forces_eV_A, atol=1e-5)
+    # other settings, other wave functions
+    assert compute(moved, eps_default=1e-10).info["guess"] == "atoms"
+
+
+@needs_cp2k
+def test_a_damaged_wave_function_costs_an_attempt_and_not_the_label(compute, tmp_path):
+    good = compute(frame())
+    (shared,) = tmp_path.glob("*.wfn")
+    shared.write_bytes(shared.read_bytes()[:100])
+    raw = compute(frame())
+    assert (raw.info["attempts"], raw.info["guess"]) == (2, "atoms")
+    assert raw.energy_eV == pytest.approx(good.energy_eV, abs=1e-6)
+    assert compute(frame()).info["guess"] == "previous frame"
 
 
 @needs_cp2k

@@ -1,11 +1,15 @@
 """Labelling of a batch of frames: each frame once, checked, and resumable after any kill."""
 
 import fcntl
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +30,13 @@ from minset.label.store import (
     write_failure,
     write_label,
 )
+from minset.processes import die_with
 
 # stresses are symmetric up to the grid noise of the labeler
 _ASYMMETRY_REL = 1e-3
 _ASYMMETRY_EV_A3 = 1e-5
+# crashes, kills and time limits of one frame, after which it is not tried again
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,7 @@ def label_batch(
     net_force_gate_eV_A: float,
     log: Callable[[str], None] = print,
     threads: int = 1,
+    processes: int = 1,
 ) -> list[dict[str, Any]]:
     """Label the frames that the store does not have yet; every finished one survives a kill.
 
@@ -119,35 +127,86 @@ def label_batch(
     net_force_gate_eV_A : largest net force of a label, eV/A; it holds for stored labels too.
     log : takes one line of progress.
     threads : cores for one calculation.
+    processes : calculations side by side.
 
     Returns
     -------
     One row per frame, in order: frame, key, status ('labelled' or 'failed'), reason, seconds,
-    scf_steps, net_force_eV_A, reused (True where nothing was computed in this call).
+    scf_steps, net_force_eV_A, reused (True where nothing was computed in this call), try_again
+    (True for a failure that the next call may not meet).
     """
     physics = labeler.physics_settings(settings)
     keys = [label_key(atoms, labeler.name, physics) for _, atoms in frames]
     job = _Job(labeler, settings, physics, Path(store), Path(scratch), net_force_gate_eV_A, threads)
+
+    def attempt(index: int, wait: bool) -> dict[str, Any] | None:
+        with _lock(job.store, keys[index], wait) as held:
+            return _label_frame(*frames[index], keys[index], job) if held else None
+
     rows: dict[int, dict[str, Any]] = {}
+    computed: list[float] = []
+    missing = {key for key in keys if not label_path(job.store, key).exists()}
     started = time.monotonic()
     waiting, wait = list(range(len(frames))), False
     while waiting:
         busy = []
         # frames that another process computes come last; then wait for the first of them
-        for index in waiting:
-            name, atoms = frames[index]
-            with _lock(job.store, keys[index], wait) as held:
-                wait = False
-                if not held:
-                    busy.append(index)
-                    continue
-                rows[index] = _label_frame(name, atoms, keys[index], job)
-            missing = {k for i, k in enumerate(keys) if i not in rows and not _stored(job, k)}
-            log(_progress(rows, index, len(frames), len(missing), time.monotonic() - started))
+        calls = [(index, wait and index == waiting[0]) for index in waiting]
+        for index, row in _called(attempt, calls, processes):
+            if row is None:
+                busy.append(index)
+                continue
+            rows[index] = row
+            missing.discard(keys[index])
+            if not row["reused"]:
+                computed.append(row["seconds"])
+            line = f"[{len(rows)}/{len(frames)}] {_outcome(row)}"
+            line += f"; elapsed {_duration(time.monotonic() - started)}"
+            if computed and missing:
+                to_go = len(missing) * sum(computed) / len(computed) / processes
+                line += f", about {_duration(to_go)} to go"
+            log(line)
         if busy:
             log(f"{len(busy)} frame(s) are being labelled by another process: waiting for them")
-        waiting, wait = busy, True
+        waiting, wait = sorted(busy), True
     return [rows[index] for index in range(len(frames))]
+
+
+_CALL: Callable[[int, bool], dict[str, Any] | None]
+
+
+def _called(call, arguments: list[tuple[int, bool]], processes: int) -> Iterator[tuple[int, Any]]:
+    """Yield the first argument and the result of each call as they are done."""
+    if processes == 1:
+        yield from ((each[0], call(*each)) for each in arguments)
+        return
+    # forked, so that a call need not be pickled
+    worker = (_become_worker, (call, os.getpid()))
+    with ProcessPoolExecutor(processes, get_context("fork"), *worker) as pool:
+        futures = {pool.submit(_call, *each): each[0] for each in arguments}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenExecutor:
+            raise RuntimeError(
+                "a process of the batch was killed, perhaps because memory ended; run again: what "
+                "is in the store is not computed again"
+            ) from None
+        except BaseException:
+            # what a worker has started ends with it
+            for child in active_children():
+                child.kill()
+            raise
+
+
+def _become_worker(call, parent: int) -> None:
+    global _CALL
+    _CALL = call
+    die_with(parent, signal.SIGKILL)
+
+
+def _call(index: int, wait: bool) -> dict[str, Any] | None:
+    return _CALL(index, wait)
 
 
 def _label_frame(name: str, atoms: Atoms, key: str, job: _Job) -> dict[str, Any]:
@@ -177,9 +236,12 @@ def _compute(name: str, atoms: Atoms, key: str, attempts: int, job: _Job) -> dic
         seconds = time.monotonic() - started
         net = net_force_eV_A(raw.forces_eV_A) if raw and np.ndim(raw.forces_eV_A) == 2 else None
         net = net if net is not None and np.isfinite(net) else None
+        reason, permanent = failed.reason, failed.permanent
+        if not permanent and attempts + 1 >= _ATTEMPTS:
+            reason, permanent = f"{reason}, as in the runs before, {attempts + 1} in all", True
         failure = Failure(
-            reason=failed.reason,
-            permanent=failed.permanent,
+            reason=reason,
+            permanent=permanent,
             attempts=attempts + 1,
             output=_keep_output(failed, workdir, key, attempts + 1, job.store),
             labeler=job.labeler.name,
@@ -187,8 +249,9 @@ def _compute(name: str, atoms: Atoms, key: str, attempts: int, job: _Job) -> dic
             net_force_eV_A=net,
         )
         write_failure(job.store, key, failure)
-        advice = _remembered(job.store, key) if failed.permanent else "(the next run tries again)"
-        return _row(name, key, f"{failed.reason} {advice}", seconds, None, net, reused=False)
+        advice = _remembered(job.store, key) if permanent else "(the next run tries again)"
+        row = _row(name, key, f"{reason} {advice}", seconds, None, net, reused=False)
+        return row | {"try_again": not permanent}
     seconds, net = time.monotonic() - started, net_force_eV_A(raw.forces_eV_A)
     provenance = {
         **raw.info,
@@ -227,10 +290,6 @@ def _keep_output(failed: LabelFailed, workdir: Path, key: str, run: int, store: 
     return output.relative_to(store).as_posix()
 
 
-def _stored(job: _Job, key: str) -> bool:
-    return label_path(job.store, key).exists()
-
-
 def _row(
     frame: str,
     key: str,
@@ -249,24 +308,18 @@ def _row(
         "scf_steps": scf_steps,
         "net_force_eV_A": net,
         "reused": reused,
+        "try_again": False,
     }
 
 
-def _progress(rows: dict[int, dict], index: int, total: int, missing: int, elapsed: float) -> str:
-    row = rows[index]
-    line = f"[{len(rows)}/{total}] {row['frame']} {row['status']}"
+def _outcome(row: dict[str, Any]) -> str:
+    line = f"{row['frame']} {row['status']}"
     if row["reused"]:
         line += " (from the store)"
     elif row["status"] == "labelled":
         steps = "" if row["scf_steps"] is None else f"{row['scf_steps']} SCF steps, "
         line += f" in {row['seconds']:.1f} s ({steps}net force {row['net_force_eV_A']:.1e} eV/A)"
-    if row["reason"]:
-        line += f": {row['reason']}"
-    computed = [row["seconds"] for row in rows.values() if not row["reused"]]
-    line += f"; elapsed {_duration(elapsed)}"
-    if computed and missing:
-        line += f", about {_duration(missing * sum(computed) / len(computed))} to go"
-    return line
+    return f"{line}: {row['reason']}" if row["reason"] else line
 
 
 def _duration(seconds: float) -> str:

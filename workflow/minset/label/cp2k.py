@@ -1,10 +1,13 @@
 """The `cp2k` labeler: energy, forces and stress from density functional theory in CP2K.
 
-A calculation is tried with the fast minimiser, and once more with the safe one if its SCF does
-not converge. CP2K's own verdict decides; CP2K 2023 ends normally even where it did not converge.
+A calculation starts from the wave function of the frame before it and, if that leads nowhere or
+there is none, from atoms; if its SCF does not converge, once more with the safe minimiser. CP2K's
+own verdict decides; CP2K 2023 ends normally even where it did not converge.
 """
 
+import hashlib
 import shlex
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ from ase import Atoms
 
 from minset.label.cp2k_output import parse_output, scf_verdict
 from minset.label.cp2k_run import launch_command, run_cp2k
-from minset.label.store import LabelFailed, RawLabel
+from minset.label.store import LabelFailed, RawLabel, canonical_json
 
 # What a system file and a study need not say.
 DEFAULTS = {
@@ -28,11 +31,12 @@ DEFAULTS = {
     "charge": 0,
     "basis_set_file": "BASIS_MOLOPT",
     "potential_file": "GTH_POTENTIALS",
+    "reuse_wave_functions": True,
     "timeout_s": 14400,
     "command": "cp2k.psmp",
 }
 # how a label is reached, not what it is: these settings are not part of its key
-_EFFORT = {"command", "timeout_s", "max_scf", "max_outer_scf"}
+_EFFORT = {"command", "timeout_s", "max_scf", "max_outer_scf", "reuse_wave_functions"}
 _PHYSICS = {
     *("method", "functional", "dispersion", "cutoff_Ry", "rel_cutoff_Ry", "eps_default"),
     *("eps_scf", "kinds", "charge", "basis_set_file", "potential_file"),
@@ -45,6 +49,7 @@ _CHOICES = {
     "dispersion": ("none", "d3", "rvv10"),
 }
 _PROJECT = "minset"
+_WAVE_FUNCTION = f"{_PROJECT}-RESTART.wfn"
 
 
 def physics_settings(settings: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +64,8 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     ----------
     atoms : frame, periodic in three directions (A).
     settings : the `cp2k` settings of system and study; `timeout_s` holds for the whole frame.
-    workdir : folder of this frame alone; inputs and outputs stay there.
+    workdir : folder of this frame alone; inputs and outputs stay there. Its parent holds the
+        wave function for the next frame.
     threads : cores; they take the place of `{threads}` in the command, else OpenMP threads.
 
     Raises
@@ -75,24 +81,46 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     deadline = time.monotonic() + settings["timeout_s"]
     # rVV10 costs four times as much per step, so it starts from PBE's wave function
     stages = (True, False) if settings["dispersion"] == "rvv10" else (False,)
+    wave_function, previous = (
+        workdir / _WAVE_FUNCTION,
+        workdir.parent / _shared_name(atoms, settings),
+    )
+    # minimiser and start: safe or not, from the previous frame or from atoms
+    attempts = [(False, False), (True, False)]
+    if settings["reuse_wave_functions"] and previous.exists():
+        shutil.copyfile(previous, wave_function)
+        attempts.insert(0, (False, True))
+
     try:
-        for attempt, safe in enumerate((False, True), start=1):
+        for attempt, (safe, reuse) in enumerate(attempts, start=1):
             steps = 0
-            for preliminary in stages:
-                name = f"attempt-{attempt}" + ("-pbe" if preliminary else "")
-                source = cp2k_input(atoms, settings, safe=safe, preliminary=preliminary)
-                (workdir / f"{name}.inp").write_text(source)
-                output = workdir / f"{name}.out"
-                text = run_cp2k(argv, output, environment, deadline, settings["timeout_s"])
-                converged, stage_steps = scf_verdict(text)
-                steps += stage_steps
-                if not converged:
-                    break
-            else:
+            try:
+                for preliminary in stages:
+                    name = f"attempt-{attempt}" + ("-pbe" if preliminary else "")
+                    output = workdir / f"{name}.out"
+                    source = cp2k_input(
+                        atoms, settings, safe=safe, preliminary=preliminary, reuse=reuse
+                    )
+                    output.with_suffix(".inp").write_text(source)
+                    text = run_cp2k(argv, output, environment, deadline, settings["timeout_s"])
+                    converged, stage_steps = scf_verdict(text)
+                    steps += stage_steps
+                    if not converged:
+                        break
+            except LabelFailed:
+                # a damaged wave function of another frame is not this one's fault
+                if not reuse:
+                    raise
+                previous.unlink(missing_ok=True)
+                continue
+            if converged:
                 energy, forces, stress, version = parse_output(text, len(atoms), output)
+                if settings["reuse_wave_functions"]:
+                    wave_function.replace(previous)
                 info = {
                     "scf_steps": steps,
                     "attempts": attempt,
+                    "guess": "previous frame" if reuse else "atoms",
                     "version": f"CP2K {version}",
                     "command": shlex.join(argv),
                 }
@@ -108,8 +136,19 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     )
 
 
+def _shared_name(atoms: Atoms, settings: dict[str, Any]) -> str:
+    """Name of the wave function that frames of the same atoms and settings hand on."""
+    owner = canonical_json([atoms.numbers.tolist(), physics_settings(settings)])
+    return f"{hashlib.sha256(owner.encode()).hexdigest()[:16]}.wfn"
+
+
 def cp2k_input(
-    atoms: Atoms, settings: dict[str, Any], *, safe: bool = False, preliminary: bool = False
+    atoms: Atoms,
+    settings: dict[str, Any],
+    *,
+    safe: bool = False,
+    preliminary: bool = False,
+    reuse: bool = False,
 ) -> str:
     """CP2K's input for one frame.
 
@@ -120,6 +159,7 @@ def cp2k_input(
     safe : conjugate gradients with a line search and twice the outer loops, for a second try.
     preliminary : energy without dispersion, leaving the wave function from which the calculation
         with rVV10 starts.
+    reuse : start from the wave function in the frame's folder.
 
     Raises
     ------
@@ -135,18 +175,19 @@ def cp2k_input(
                 "give it a basis_set and a potential"
             )
     dispersion = "none" if preliminary else settings["dispersion"]
-    from_file = dispersion == "rvv10"
+    from_file = reuse or dispersion == "rvv10"
+    keep = preliminary or settings["reuse_wave_functions"]
     dft: dict[str, Any] = {
         "BASIS_SET_FILE_NAME": settings["basis_set_file"],
         "POTENTIAL_FILE_NAME": settings["potential_file"],
         "CHARGE": settings["charge"],
         "QS": {"METHOD": settings["method"], "EPS_DEFAULT": float(settings["eps_default"])},
         "MGRID": {"CUTOFF": settings["cutoff_Ry"], "REL_CUTOFF": settings["rel_cutoff_Ry"]},
-        "SCF": _scf(settings, safe, "RESTART" if from_file else "ATOMIC", preliminary),
+        "SCF": _scf(settings, safe, "RESTART" if from_file else "ATOMIC", keep),
         "XC": {f"XC_FUNCTIONAL {settings['functional']}": {}, **_dispersion(dispersion)},
     }
     if from_file:
-        dft["WFN_RESTART_FILE_NAME"] = f"{_PROJECT}-RESTART.wfn"
+        dft["WFN_RESTART_FILE_NAME"] = _WAVE_FUNCTION
     cell = {
         axis: " ".join(f"{x:.12f}" for x in vector)
         for axis, vector in zip("ABC", atoms.cell[:], strict=True)

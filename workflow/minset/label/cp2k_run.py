@@ -1,24 +1,22 @@
 """Running CP2K so that nothing of it is left behind, however the run or its parent ends."""
 
-import ctypes
 import os
 import re
 import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from minset.label.store import LabelFailed
+from minset.processes import die_with
 
 _LAUNCHERS = {"mpirun", "mpiexec", "mpiexec.hydra", "srun"}
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def launch_command(command: str, threads: int) -> tuple[list[str], dict[str, str]]:
@@ -70,7 +68,8 @@ def run_cp2k(
             stdout=out,
             stderr=err,
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
+            # not SIGKILL: mpirun passes SIGTERM on to its ranks
+            preexec_fn=partial(die_with, os.getpid(), signal.SIGTERM),
         )
         try:
             code = process.wait(max(0.0, deadline - time.monotonic()))
@@ -84,6 +83,8 @@ def run_cp2k(
     if "SCF run NOT converged" in text or (code == 0 and "PROGRAM ENDED AT" in text):
         return text
     ending = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    if code == 0:
+        ending = "wrote an output that is cut short, after"
     raise LabelFailed(f"CP2K {ending}: {_complaint(text, errors)}", False, output)
 
 
@@ -93,21 +94,9 @@ def _complaint(text: str, errors: Path) -> str:
         box = text.rpartition("[ABORT]")[2].partition("=====")[0]
         words = re.sub(r"[*|\\/]|\bO/?\s", " ", box).split()
         return " ".join(word for word in words if word not in ("___", "O"))
-    lines = (text + errors.read_text(errors="replace")).split("\n")
+    lines = (text + errors.read_text(errors="replace")).partition("Backtrace for this error")[0]
+    lines = lines.split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "no output at all")
-
-
-def _die_with(parent: int):
-    """For the child: SIGTERM when the parent dies, so that even SIGKILL leaves nothing running."""
-
-    def ask_kernel() -> None:
-        if _LIBC is not None:
-            # not SIGKILL: mpirun passes SIGTERM on to its ranks
-            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:
-                os._exit(1)
-
-    return ask_kernel
 
 
 def _end_session(process: subprocess.Popen) -> None:
