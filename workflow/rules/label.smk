@@ -12,7 +12,7 @@ rule label:
         table=f"{LABEL}/batch-{{batch}}.csv",
     params:
         batch=lambda w: int(w.batch),
-        labels=study["labels"],
+        labels={k: study["labels"][k] for k in ("labeler", "batches", "net_force_gate_eV_A")},
         settings=lambda w: labeler_settings(w.system),
         store=LABEL_STORE,
     log:
@@ -21,10 +21,14 @@ rule label:
         f"{BENCHMARK}/label/batch-{{batch}}.tsv"
     conda:
         f"../../envs/{'cp2k' if study['labels']['labeler'] == 'cp2k' else 'minset'}.yaml"
-    threads: 1
+    envmodules:
+        *label_modules(),
+    threads: study["labels"]["processes"] * study["labels"]["cores"]
     resources:
-        mem_mb=4000,
-        runtime=1440,
+        # not a parameter: it changes no label, so it need not make any again
+        processes=study["labels"]["processes"],
+        mem_mb=lambda w, attempt: memory_mb(label_megabytes(), attempt),
+        runtime=lambda w, attempt: runtime_min(label_seconds(w.system), attempt),
     message:
         "Label batch {wildcards.batch} of {wildcards.system} with {params.labels[labeler]}"
     script:

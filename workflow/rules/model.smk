@@ -24,8 +24,12 @@ rule train:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=720,
+        gpu=gpus("train"),
+        gpu_model=gpu_model(gpus("train")),
+        mem_mb=lambda w, attempt: memory_mb(
+            int(w.size) * study["pool"]["ions"] / 50, attempt, gpus("train")
+        ),
+        runtime=lambda w, attempt: runtime_min(train_seconds(w), attempt, gpus("train")),
     message:
         "Train {wildcards.model} on {wildcards.size} frames by {wildcards.selector}, seed {wildcards.seed}"
     script:
@@ -54,8 +58,8 @@ rule train_gap:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=lambda w: 4000 + 100 * int(w.size),
-        runtime=720,
+        mem_mb=lambda w, attempt: memory_mb(60 * int(w.size), attempt),
+        runtime=lambda w, attempt: runtime_min(int(w.size) * study["pool"]["ions"] / 10, attempt),
     message:
         "Fit {wildcards.model} to {wildcards.size} frames by {wildcards.selector}, seed {wildcards.seed}"
     script:
@@ -79,8 +83,8 @@ rule compress:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=lambda w, attempt: memory_mb(0, attempt),
+        runtime=lambda w, attempt: runtime_min(0, attempt),
     message:
         "Compress {wildcards.model} of {wildcards.size} frames by {wildcards.selector}, seed {wildcards.seed}"
     script:

@@ -17,8 +17,8 @@ rule pool_run:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=lambda w, attempt: memory_mb(ions_in_pool() / len(POOL_RUNS) / 1000, attempt),
+        runtime=lambda w, attempt: runtime_min(md_seconds(POOL_RUNS[w.pool_run]), attempt),
     message:
         "Sample the run {wildcards.pool_run} of the pool of {wildcards.system}"
     script:
@@ -44,8 +44,8 @@ rule pool:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda w, attempt: memory_mb(ions_in_pool() / 1000, attempt),
+        runtime=lambda w, attempt: runtime_min(ions_in_pool() * 1e-5, attempt),
     message:
         "Join the runs of the pool of {wildcards.system}"
     script:

@@ -17,8 +17,8 @@ rule descriptors:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=lambda w, attempt: memory_mb(ions_in_pool() / 1000, attempt),
+        runtime=lambda w, attempt: runtime_min(ions_in_pool() * 2e-5, attempt),
     message:
         "Describe the frames of {wildcards.system}"
     script:
@@ -73,8 +73,10 @@ rule select:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda w, attempt: memory_mb(ions_in_pool() / 1000, attempt),
+        runtime=lambda w, attempt: runtime_min(
+            ions_in_pool() * largest_sizes()[w.selector, int(w.seed)] * 2e-6, attempt
+        ),
     message:
         "Select {params.size} frames of {wildcards.system} by {wildcards.selector}, seed {wildcards.seed}"
     script:

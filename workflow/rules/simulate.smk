@@ -16,8 +16,10 @@ rule start:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda w, attempt: memory_mb(0, attempt),
+        runtime=lambda w, attempt: runtime_min(
+            md_seconds(study["simulations"][w.simulation], ["melt_ps"]), attempt
+        ),
     message:
         "Melt {wildcards.system} for {wildcards.simulation}"
     script:
@@ -45,8 +47,16 @@ rule simulate:
         "../../envs/minset.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=1440,
+        gpu=lambda w: gpus("simulate", w.engine),
+        gpu_model=lambda w: gpu_model(gpus("simulate", w.engine)),
+        mem_mb=lambda w, attempt: memory_mb(
+            study["simulations"][w.simulation]["ions"] / 10,
+            attempt,
+            gpus("simulate", w.engine),
+        ),
+        runtime=lambda w, attempt: runtime_min(
+            simulation_seconds(w), attempt, gpus("simulate", w.engine)
+        ),
     message:
         "Run {wildcards.simulation} of {wildcards.system} with {wildcards.engine}"
     script:
