@@ -76,7 +76,8 @@ def files_of(repository: Path) -> list[Path]:
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         listed = subprocess.run(command, cwd=repository, check=True, capture_output=True).stdout
         return [Path(name) for name in listed.decode().split("\0") if name]
-    every = (p.relative_to(repository) for p in repository.rglob("*") if not p.is_dir())
+    files = (p for p in repository.rglob("*") if p.is_symlink() or not p.is_dir())
+    every = (p.relative_to(repository) for p in files)
     aside = ("results", "__pycache__", ".venv", ".snakemake", ".git")
     return [path for path in every if not any(p.startswith(aside) for p in path.parts)]
 
@@ -152,7 +153,7 @@ def labels(copy) -> Path:
     ("mistake", "message"),
     [
         ({"sizes": [40]}, "sizes: 40 frames cannot be selected from 34 (pool.frames less test and"),
-        ({"colour": "red"}, "unknown key colour; known are description, descriptors, labels,"),
+        ({"colour": "red"}, "unknown key colour; known are description, descriptors, gpu, labels,"),
     ],
 )
 def test_a_mistake_in_a_study_is_one_clear_line_before_any_job(copy, mistake, message):
@@ -303,3 +304,25 @@ def test_a_killed_run_goes_on_where_it_stood(labels):
     steps = read_trajectory(labels / SIMULATION / "trajectory.lammpstrj").steps
     np.testing.assert_array_equal(steps, np.arange(0, 3501, 25))
     assert not (labels / SIMULATION / "work").exists()
+
+
+def test_a_job_that_fails_when_it_is_run_again_is_not_forgotten(copy):
+    """What was made from its earlier result is still there; Snakemake alone would be content."""
+    study = yaml.safe_load(SHORT) | {"simulations": {}}
+    (copy / "config/studies/again.yaml").write_text(yaml.safe_dump(study))
+    first = snakemake(copy, "again", "--cores", "2", "tables", seconds=400)
+    assert first.status == 0, first.output[-3000:]
+    train = copy / f"results/kcl/dataset/again/{RUN.removesuffix('-small')}/train.extxyz"
+    model = copy / f"results/kcl/model/again/{RUN}/model.pt"
+    good, made, weights = train.read_text(), train.stat().st_mtime, file_hash(model)
+    train.write_text("no frames")
+    broken = snakemake(copy, "again", "--cores", "2", "tables", seconds=200)
+    assert broken.status != 0
+    assert not model.exists()
+    train.write_text(good)
+    os.utime(train, (made, made))
+    again = snakemake(copy, "again", "--cores", "2", "tables", seconds=300)
+    assert again.status == 0, again.output[-3000:]
+    assert file_hash(model) == weights
+    settled = snakemake(copy, "again", "--cores", "2", "tables", seconds=200)
+    assert "Nothing to be done" in settled.output

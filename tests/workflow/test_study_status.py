@@ -1,0 +1,92 @@
+"""What `scripts/status.py` says of a real study: before, during and after a run, killed and failed."""
+
+import re
+import time
+from pathlib import Path
+
+import test_dag
+import yaml
+from test_dag import kill, snakemake, start
+
+copy = test_dag.copy
+
+# no label can pass this gate
+STRICT = {"pool": {"study": "short"}, "labels": {"labeler": "lammps", "net_force_gate_eV_A": 1e-30}}
+
+
+def status(copy: Path, study: str, *options: str) -> tuple[dict[str, list[str]], str]:
+    """Cells of each line of the table up to the jobs to do, and all that was printed."""
+    said = test_dag.run(copy, "python", "scripts/status.py", study, *options, seconds=120)
+    assert said.status == 0, said.output
+    cells = [line.split() for line in said.output.split("\n\n")[0].splitlines()[1:]]
+    return {line[0]: line[1:5] for line in cells}, said.output
+
+
+def files(copy: Path) -> dict[Path, int]:
+    """Time stamps of what a run has written."""
+    paths = [p for folder in ("results", ".snakemake") for p in (copy / folder).rglob("*")]
+    return {path: path.stat().st_mtime_ns for path in paths if path.is_file()}
+
+
+def test_an_unknown_study_is_one_clear_line(copy):
+    said = test_dag.run(copy, "python", "scripts/status.py", "nosuch", seconds=120)
+    assert said.status != 0
+    (line,) = said.output.splitlines()
+    assert "nosuch.yaml does not exist; there are: demo," in line
+
+
+def test_a_study_from_its_first_job_to_its_last_label(copy):
+    table, output = status(copy, "short")
+    assert table["pool"] == ["0", "0", "0", "2"]
+    assert table["frames"][0] == "?"
+    assert "0 of 38 jobs done, no Snakemake runs on this machine; left: no rate yet" in output
+
+    running = start(copy, "snakemake", "--cores", "1", "labels", "--config", "study=short")
+    try:
+        deadline = time.monotonic() + 120
+        while not (copy / "results/kcl/log/short/descriptors.log.attempt.json").exists():
+            assert running.poll() is None, running.stdout.read()[-5000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        table, output = status(copy, "short")
+    finally:
+        kill(running)
+    assert table["pool"] == ["2", "0", "0", "0"]
+    assert table["select"] == ["0", "1", "0", "2"]
+    assert "2 of 38 jobs done, Snakemake runs; left: no rate yet" in output
+
+    before = files(copy)
+    table, output = status(copy, "short")
+    assert table["select"] == ["0", "0", "0", "3"]
+    assert "Of the jobs to do, 1 were interrupted." in output
+    assert "snakemake --unlock --config study=short" in output
+    assert files(copy) == before
+
+    assert snakemake(copy, "short", "--unlock", seconds=60).status == 0
+    done = snakemake(copy, "short", "--cores", "2", "labels", seconds=300)
+    assert done.status == 0, done.output[-5000:]
+    table, output = status(copy, "short", "labels")
+    assert table["label"] == ["2", "0", "0", "0"]
+    assert table["frames"] == ["10", "0", "0", "0"]
+    assert output.endswith("short: all 7 jobs are done.\n")
+
+
+def test_failed_frames_and_jobs_are_shown_with_reason_and_log(copy):
+    path = copy / "config/studies/strict.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(test_dag.SHORT) | STRICT))
+    target = "results/kcl/table/strict/labels.csv"
+    assert snakemake(copy, "strict", "--cores", "2", target, seconds=300).status != 0
+    table, output = status(copy, "strict")
+    assert table["label"] == ["2", "0", "0", "0"]
+    assert table["frames"] == ["0", "0", "10", "0"]
+    assert table["dataset"] == ["0", "0", "1", "2"]
+    assert re.search(
+        r"  labels_table: ValueError: 10 of 10 frames have no label, .*\n"
+        r"    results/kcl/log/strict/labels_table.log\n",
+        output,
+    )
+    assert re.search(
+        r"  frame: net force above the study's gate of 1.00e-30 eV/A\n"
+        r"    results/kcl/label/store/../\w+.json \(the first of 10\)\n",
+        output,
+    )
