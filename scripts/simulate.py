@@ -35,14 +35,14 @@ def main(
     identity["inputs"] = [file_hash(path) for path in (start, *model)]
     work = working_folder(Path(verdict).parent / "work", identity)
     attach = engine_of(engine, list(model), settings, threads)
-    folder, atoms = work, ase.io.read(start)
+    folder, atoms = work, ase.io.read(start, format="extxyz")
     for phase in ("equilibration", "production"):
         folder = work / phase
         duration = settings["equilibration_ps" if phase == "equilibration" else "duration_ps"]
         outcome = run_md(atoms, system, attach, protocol_of(settings, duration), folder, threads)
         if not outcome["stable"]:
             break
-        atoms = ase.io.read(folder / FINAL)
+        atoms = ase.io.read(folder / FINAL, format="extxyz")
     write_json(folder / VERDICT, outcome | {"phase": phase})
     # linked, not moved: a kill between these lines leaves the run whole in its working folder
     restart = Path(verdict).with_name(LAST_GOOD)

@@ -1,11 +1,14 @@
 """Reading and checking of system and study files, before any job runs."""
 
+import functools
 import math
 import re
+import shlex
 from pathlib import Path
 
 import jsonschema
 import yaml
+from ase.data import atomic_numbers
 
 from minset.label import LABELERS
 from minset.model import MODELS
@@ -30,6 +33,8 @@ REGISTRIES = {
     "selectors": SELECTORS,
 }
 _SCHEMAS = Path(__file__).parents[1] / "schemas"
+# of numbers, so that nothing computed from them is infinite, and of values in a file
+_LARGEST, _MOST_VALUES = 10**15, 10_000
 
 
 class ConfigError(ValueError):
@@ -56,6 +61,9 @@ def load_study(name: str, folder: Path = Path("config")) -> tuple[dict, dict[str
     ConfigError
         With file, key and remedy of every mistake found.
     """
+    rule = _schema("study")["$defs"]["study_name"]
+    if not _Validator(rule).is_valid(name):
+        raise ConfigError(f"study: {name!r} cannot be the name of a study: {rule['description']}")
     path = Path(folder) / "studies" / f"{name}.yaml"
     study = _read(path, "study")
     if "study" in study["pool"]:
@@ -70,7 +78,7 @@ def load_study(name: str, folder: Path = Path("config")) -> tuple[dict, dict[str
         if not mistakes:
             mistakes += [f"{path}: {m}" for m in _study_mistakes(study, system, system_path)]
     if mistakes:
-        raise ConfigError("\n".join(mistakes))
+        raise ConfigError("\n".join(map(_one_line, mistakes)))
     return study, systems
 
 
@@ -107,25 +115,46 @@ def held_out_runs(study: dict) -> list[str]:
 
 
 def _read(path: Path, kind: str) -> dict:
-    if not path.exists():
+    if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
         raise ConfigError(f"{path} does not exist; there are: {known}")
-    try:
-        content = yaml.load(path.read_text(), Loader=_StrictLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    content = _parse(path)
     schema = _schema(kind)
-    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(content), key=str)
-    if errors:
-        # several missing keys of one place are one error each, and one line
-        lines = dict.fromkeys(f"{path}: {_in_words(e)}" for e in errors)
-        raise ConfigError("\n".join(lines))
+    # several missing keys of one place are one error each, and one line
+    errors = _Validator(schema).iter_errors(content)
+    if lines := {f"{path}: {_one_line(_in_words(error))}" for error in errors}:
+        raise ConfigError("\n".join(sorted(lines)))
     _fill_defaults(content, schema, schema)
     return content
 
 
+def _parse(path: Path):
+    """Content of a YAML file."""
+    try:
+        loader = _StrictLoader(path.read_text("utf-8"))
+        node = loader.get_single_node()
+        if _values(node, {}) > _MOST_VALUES:
+            raise yaml.YAMLError(f"with its aliases written out it has over {_MOST_VALUES} values")
+        return loader.construct_document(node) if node else None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except Exception as error:  # PyYAML raises its own and, of bad dates and numbers, many more
+        raise ConfigError(f"{path} is not valid YAML: {_one_line(str(error))}") from error
+
+
+def _values(node: yaml.Node | None, known: dict) -> float:
+    """Number of values below a node with aliases written out; a few lines of them can be billions."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # an alias inside its own anchor has no end
+        entries = node.value if isinstance(node, yaml.CollectionNode) else []
+        pairs = isinstance(node, yaml.MappingNode)
+        inner = [n for pair in entries for n in pair] if pairs else entries
+        known[id(node)] = 1 + sum(_values(n, known) for n in inner)
+    return known[id(node)]
+
+
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice instead of keeping the last."""
+    """SafeLoader that refuses a key given twice instead of keeping the last, and huge integers."""
 
     def construct_mapping(self, node, deep=False):
         keys = []
@@ -138,7 +167,16 @@ class _StrictLoader(yaml.SafeLoader):
             keys.append(key)
         return super().construct_mapping(node, deep)
 
+    def construct_integer(self, node):
+        value = self.construct_yaml_int(node)
+        if abs(value) > _LARGEST:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"an integer is beyond {_LARGEST:.0e}", node.start_mark
+            )
+        return value
 
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_integer)
 # YAML 1.1 reads 1e-6 as text; take it as the number it is meant to be
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
@@ -147,6 +185,33 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
+def _is_number(_, value) -> bool:
+    """Finite, and neither true nor false."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= _LARGEST
+
+
+def _is_integer(checker, value) -> bool:
+    """JSON Schema takes 32.0 for an integer; then it would be part of file names."""
+    return isinstance(value, int) and _is_number(checker, value)
+
+
+def _matches(_, pattern: str, value, schema: dict):
+    """Of `pattern`: the whole text; Python's `$` would let a line break through at its end."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern}")
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {"pattern": _matches},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_number, "integer": _is_integer}
+    ),
+)
+
+
+@functools.cache
 def _schema(kind: str) -> dict:
     schema = yaml.safe_load((_SCHEMAS / f"{kind}.schema.yaml").read_text())
 
@@ -169,7 +234,7 @@ def _fill_defaults(content, schema: dict, root: dict) -> None:
     if not isinstance(content, dict):
         return
     if "if" in schema:
-        matches = jsonschema.Draft202012Validator(schema["if"]).is_valid(content)
+        matches = _Validator(schema["if"]).is_valid(content)
         _fill_defaults(content, schema["then" if matches else "else"], root)
     for key, inner in schema.get("properties", {}).items():
         if "default" in inner and key not in content:
@@ -186,8 +251,9 @@ def _fill_defaults(content, schema: dict, root: dict) -> None:
 
 def _in_words(error: jsonschema.ValidationError) -> str:
     """One line: key, what is wrong, what would be right."""
-    where = ".".join(str(p) for p in error.absolute_path)
-    prefix = f"{where}: " if where else ""
+    where = ".".join(map(str, error.absolute_path))
+    prefix, given = f"{where}: " if where else "", repr(error.instance)
+    short = given if len(given) <= 100 else f"{given[:80]} ..."
     if error.validator == "additionalProperties":
         allowed = sorted(error.schema.get("properties", {}))
         extra = sorted(str(k) for k in error.instance if k not in allowed)
@@ -198,18 +264,30 @@ def _in_words(error: jsonschema.ValidationError) -> str:
         return f"{prefix}missing key {', '.join(missing)}"
     if error.validator == "enum":
         choices = ", ".join(map(str, error.validator_value))
-        return f"{prefix}{error.instance!r} is not known; choose from {choices}"
+        return f"{prefix}{short} is not known; choose from {choices}"
     if error.validator == "oneOf":
         choices = [
             repr(s["const"]) if "const" in s else f"a {s['type']}" for s in error.validator_value
         ]
-        return f"{prefix}{error.instance!r} is not possible; give {' or '.join(choices)}"
-    return f"{prefix}{error.message}"
+        return f"{prefix}{short} is not possible; give {' or '.join(choices)}"
+    numbers = {"number": "a finite number", "integer": "a whole number without point or exponent"}
+    if isinstance(error.instance, float) and error.validator_value in ("number", "integer"):
+        return f"{prefix}{short} is not {numbers[error.validator_value]}"
+    what = error.message.replace(given, short)
+    if error.validator in ("pattern", "maxLength") and "description" in error.schema:
+        what = f"{short} cannot be used; {error.schema['description']}"
+    return f"{prefix}{what}"
+
+
+def _one_line(text: str) -> str:
+    """Text without line breaks, and without characters that a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _system_mistakes(system: dict) -> list[str]:
     """Mistakes within one system file that a schema cannot see."""
-    mistakes = []
+    unknown = [s for s in system["species"] if not atomic_numbers.get(s)]
+    mistakes = [f"species.{s}: there is no such element" for s in unknown]
     pairs = system["potential"]["pairs"]
     named = {frozenset(name.split("-")) for name in pairs}
     for name in pair_names(system):
@@ -224,6 +302,14 @@ def _system_mistakes(system: dict) -> list[str]:
     charge = sum(s["charge"] * s["count"] for s in system["species"].values())
     if abs(charge) > 1e-9:
         mistakes.append(f"species: one formula unit has a charge of {charge:+g} e, it must be 0")
+    for number, fit in enumerate(system["reference"]["density"]):
+        where = f"reference.density.{number}"
+        if fit["min_K"] > fit["max_K"]:
+            mistakes.append(f"{where}: min_K is above max_K")
+        for limit in ("min_K", "max_K"):
+            density = fit["a_g_cm3"] - fit["b_g_cm3_K"] * fit[limit]
+            if density <= 0:
+                mistakes.append(f"{where}: {density:g} g/cm^3 at {limit}, it must be positive")
     return mistakes
 
 
@@ -264,6 +350,10 @@ def _study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
                 f"labels.settings.{key}: the labeler {labeler.name} has no such setting; it takes "
                 f"{', '.join(sorted(labeler.study_settings))}"
             )
+    try:
+        shlex.split(study["labels"]["settings"].get("command", ""))
+    except ValueError as error:
+        mistakes.append(f"labels.settings.command: {error}")
     if study["labels"]["labeler"] == "cp2k":
         kinds = system.get("cp2k", {}).get("kinds", {})
         for species in system["species"]:

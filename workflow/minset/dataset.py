@@ -1,11 +1,14 @@
 """Datasets: labelled frames as extended XYZ with ``energy``, ``forces`` and ``stress`` in ASE's units."""
 
+from itertools import islice
 from pathlib import Path
 
 import ase.io
+import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io.extxyz import key_val_str_to_dict
 
 from minset.files import written_aside
 from minset.label.store import read_label
@@ -92,5 +95,56 @@ def write_dataset(path: Path, atoms: list[Atoms]) -> None:
 
 
 def read_dataset(path: Path) -> list[Atoms]:
-    """Read extended XYZ; energies, forces and stresses are on each frame's calculator."""
-    return ase.io.read(path, index=":", format="extxyz")
+    """Read extended XYZ; energies, forces and stresses are on each frame's calculator.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or cut short, or a frame has no finite positions, cell, energy or forces.
+    """
+    try:
+        _require_whole_frames(path)
+        frames = ase.io.read(path, index=":", format="extxyz")
+        for number, frame in enumerate(frames):
+            _require_label(frame, number)
+    except Exception as error:  # ASE raises many kinds
+        raise ValueError(
+            f"the dataset {path} cannot be read ({error}); remove it, and it is written again"
+        ) from error
+    return frames
+
+
+def _require_whole_frames(path: Path) -> None:
+    """Of numbers of lines or columns that are too large, ASE's reader would wait or fill the memory.
+
+    It takes an empty line for the end of the file, and leaves out words beyond the columns.
+    """
+    with open(path, encoding="utf-8") as file:
+        number = 0
+        while count := file.readline():
+            lines = list(islice(file, int(count) + 1))
+            if len(lines) != int(count) + 1 or not lines[-1].endswith("\n"):
+                raise ValueError(f"frame {number} is cut short")
+            columns = key_val_str_to_dict(lines[0])["Properties"].split(":")[2::3]
+            width = sum(map(int, columns))
+            if min(map(int, columns)) < 1 or any(len(row.split()) != width for row in lines[1:]):
+                raise ValueError(f"frame {number} has lines that are not of {width} words")
+            number += 1
+    if not number:
+        raise ValueError("it is empty")
+
+
+def _require_label(frame: Atoms, number: int) -> None:
+    results = frame.calc.results if frame.calc else {}
+    n = len(frame)
+    shapes = {"energy": (), "forces": (n, 3)} | ({"stress": (6,)} if "stress" in results else {})
+    for name, shape in shapes.items():
+        value = np.asarray(results.get(name))
+        numeric = value.dtype.kind in "fi" and value.shape == shape
+        if not (numeric and np.isfinite(value).all()):
+            raise ValueError(f"frame {number} has no {name} that could be used")
+    volume = abs(np.linalg.det(frame.cell))
+    if not (np.isfinite(frame.positions).all() and 0 < volume < np.inf and frame.pbc.all()):
+        raise ValueError(f"frame {number} has positions or a cell that could not be used")
+    if not frame.numbers.all():
+        raise ValueError(f"frame {number} has an atom of no element")

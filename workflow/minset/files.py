@@ -2,10 +2,11 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
-import pickle
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,8 +50,11 @@ def write_torch(path: Path, content) -> None:
     """Write tensors and plain values with torch in one step."""
     import torch
 
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    # torch itself does not say that a disk is full
     with written_aside(path) as aside:
-        torch.save(content, aside)
+        aside.write_bytes(buffer.getbuffer())
 
 
 def write_checkpoint(path: Path, state: dict, parts: dict) -> None:
@@ -58,19 +62,41 @@ def write_checkpoint(path: Path, state: dict, parts: dict) -> None:
     write_torch(path, state | {name: part.state_dict() for name, part in parts.items()})
 
 
+def read_torch(path: Path):
+    """Tensors and plain values of a file of ``write_torch``, on the processor; no code in it can run.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    import torch
+
+    try:
+        # torch itself does not look at the file's checksums; what it gets has passed them
+        checked = io.BytesIO()
+        with zipfile.ZipFile(path) as source, zipfile.ZipFile(checked, "w") as target:
+            for name in source.namelist():
+                target.writestr(name, source.read(name))
+        checked.seek(0)
+        return torch.load(checked, weights_only=True, map_location="cpu")
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # zipfile, pickle and torch raise many kinds
+        raise ValueError(f"{path.name} is damaged ({error})") from error
+
+
 def read_checkpoint(path: Path, parts: dict, work: str) -> dict | None:
     """Give the objects their states back and return the plain values; None without a checkpoint.
 
     A damaged one is reported, with what ``work`` has to start again, and left out.
     """
-    import torch
-
     try:
-        saved = torch.load(path, weights_only=True, map_location="cpu")
+        saved = read_torch(path)
     except FileNotFoundError:
         return None
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        print(f"{path.name} is damaged ({error}); {work} starts again", flush=True)
+    except ValueError as error:
+        print(f"{error}; {work} starts again", flush=True)
         return None
     for name, part in parts.items():
         part.load_state_dict(saved.pop(name))
@@ -97,7 +123,7 @@ def working_folder(folder: Path, identity: dict) -> Path:
     """
     folder, note = Path(folder), Path(folder) / "identity.json"
     content = json.dumps(identity, indent=1, sort_keys=True, default=str)
-    if folder.exists() and not (note.exists() and note.read_text() == content):
+    if folder.exists() and not (note.exists() and note.read_bytes() == content.encode()):
         shutil.rmtree(folder)
     write_text(note, content)
     return folder

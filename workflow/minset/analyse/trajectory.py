@@ -1,7 +1,7 @@
 """Read the trajectories that LAMMPS writes (``dump custom``) into plain arrays."""
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +11,7 @@ from MDAnalysis.coordinates.memory import MemoryReader
 
 COLUMNS = ("id", "element", "q", "x", "y", "z", "xu", "yu", "zu")
 HEADER_LINES = 9
+_ITEMS = {0: "TIMESTEP", 2: "NUMBER OF ATOMS", 4: "BOX BOUNDS", 8: "ATOMS"}
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,6 @@ def read_trajectory(path: str | Path) -> Trajectory:
     with path.open("rb") as file:
         while (header := _read_header(file, path)) is not None:
             step, n_atoms, bounds, columns = header
-            lines = list(islice(file, n_atoms))
-            if len(lines) < n_atoms or not lines[-1].endswith(b"\n"):
-                break
             where = f"{path}, MD step {step}"
             if not frames:
                 expected = (n_atoms, columns)
@@ -77,6 +75,9 @@ def read_trajectory(path: str | Path) -> Trajectory:
                     f"begins with {expected[0]} and {' '.join(expected[1])}; all frames of a "
                     "trajectory need the same"
                 )
+            lines = list(islice(file, n_atoms))
+            if len(lines) < n_atoms or not lines[-1].endswith(b"\n"):
+                break
             identity, coordinates = _frame_values(lines, columns, where)
             if not frames:
                 reference = identity
@@ -135,18 +136,26 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[int, int, np.ndarray, tupl
 
     None at the end of the file, also when it cuts the header.
     """
-    lines = [line.decode() for line in islice(file, HEADER_LINES)]
+    lines = [line.decode(errors="replace") for line in islice(file, HEADER_LINES)]
     if len(lines) < HEADER_LINES or not lines[-1].endswith("\n"):
         return None
-    if not (lines[0].startswith("ITEM: TIMESTEP") and lines[8].startswith("ITEM: ATOMS")):
+    if not all(lines[k].startswith(f"ITEM: {item}") for k, item in _ITEMS.items()):
         raise ValueError(
             f"{path}: expected `ITEM: TIMESTEP` but found {lines[0].strip()[:60]!r}; either this "
             "is no LAMMPS text dump, or a run was continued behind an incomplete frame"
         )
+    where = f"{path}, MD step {lines[1].strip()[:20]}"
     bounds = [line.split() for line in lines[5:8]]
     if any(len(pair) != 2 for pair in bounds):
-        raise ValueError(f"{path}, MD step {int(lines[1])}: triclinic; only orthogonal cells work")
-    return int(lines[1]), int(lines[3]), np.array(bounds, dtype=float), tuple(lines[8].split()[2:])
+        raise ValueError(f"{where}: triclinic; only orthogonal cells work")
+    try:
+        step, n_atoms, bounds = int(lines[1]), int(lines[3]), np.array(bounds, dtype=float)
+    except ValueError as error:
+        raise ValueError(f"{where}: the header is damaged ({error})") from error
+    lengths = bounds[:, 1] - bounds[:, 0]
+    if not (0 <= step < 2**62 and 0 < n_atoms < 2**31 and np.all((lengths > 0) & (lengths < 1e9))):
+        raise ValueError(f"{where}: {lines[3].strip()[:20]} atoms in a cell of {lengths} A")
+    return step, n_atoms, bounds, tuple(lines[8].split()[2:])
 
 
 def _require_columns(columns: tuple[str, ...], where: str) -> None:
@@ -180,8 +189,15 @@ def _assemble(
     frames: list[tuple[int, np.ndarray, np.ndarray]], identity: list[list[bytes]], path: Path
 ) -> Trajectory:
     """Stack frames of (step, bounds, coordinates), after a check of order and interval."""
-    ids, elements, charges = identity
-    if np.any(np.diff(np.array(ids, dtype=int)) <= 0):
+    try:
+        ids = [int(number) for number in identity[0]]
+        elements = [element.decode() for element in identity[1]]
+        charges = np.array(identity[2], dtype=float)
+    except ValueError as error:
+        raise ValueError(f"{path}: ids, elements or charges are damaged ({error})") from error
+    if not np.all(np.isfinite(charges)):
+        raise ValueError(f"{path}: a charge is not finite")
+    if any(second <= first for first, second in pairwise(ids)):
         raise ValueError(f"{path}: atoms not in the order of their ids; `dump_modify ID sort id`")
     steps = np.array([step for step, _, _ in frames])
     intervals = np.diff(steps)
@@ -195,8 +211,8 @@ def _assemble(
     bounds = np.array([bounds for _, bounds, _ in frames])
     origin = bounds[:, None, :, 0]
     return Trajectory(
-        species=np.array([element.decode() for element in elements]),
-        charges=np.array(charges, dtype=float),
+        species=np.array(elements),
+        charges=charges,
         positions_A=np.stack([values[:, :3] for _, _, values in frames]) - origin,
         unwrapped_A=np.stack([values[:, 3:] for _, _, values in frames]) - origin,
         cell_lengths_A=bounds[:, :, 1] - bounds[:, :, 0],

@@ -10,7 +10,7 @@ from minset.units import GPA_EV_A3, HARTREE_BOHR_EV_A, HARTREE_EV
 
 _STRESS_UNITS_EV_A3 = {"GPa": GPA_EV_A3, "bar": 1e-4 * GPA_EV_A3}
 _NUMBER = r"([-+]?(?:\d+\.?\d*(?:[EDed][-+]?\d+)?|NaN|Infinity))"
-_THREE_NUMBERS = r"\s+".join([_NUMBER] * 3)
+_THREE_NUMBERS = r"[ \t]+".join([_NUMBER] * 3)
 
 
 def scf_verdict(text: str) -> tuple[bool, int]:
@@ -26,7 +26,7 @@ def scf_verdict(text: str) -> tuple[bool, int]:
     inner = re.findall(r"\*\*\* SCF run (converged in)\s+(\d+) steps", text)
     verdict, steps = (outer or inner or [("none", "0")])[-1]
     converged = verdict == "converged in" and "SCF run NOT converged" not in text
-    return converged, int(steps)
+    return converged, int(steps[:9])  # Python refuses numbers of thousands of digits
 
 
 def parse_output(
@@ -46,32 +46,38 @@ def parse_output(
     if not scf_verdict(text)[0]:
         raise LabelFailed("SCF not converged", permanent=True, output=output)
 
-    def found(pattern: str, what: str) -> re.Match:
-        matches = list(re.finditer(pattern, text))
-        if not matches:
+    def last(marker: str, pattern: str, what: str) -> re.Match:
+        """The pattern right behind the last marker: an earlier quantity is not the result."""
+        _, marked, rest = text.rpartition(marker)
+        match = re.match(pattern, rest) if marked else None
+        if match is None:
             raise LabelFailed(
                 f"no {what} in CP2K's output; minset reads that of CP2K 8.1 to 2024.3",
                 permanent=True,
                 output=output,
             )
-        return matches[-1]
+        return match
 
-    version = found(r"version string:\s+CP2K version (\S+)", "version")[1]
-    energy = found(rf"ENERGY\| Total FORCE_EVAL .*?:\s+{_NUMBER}\s", "total energy")[1]
-    table = found(r"ATOMIC FORCES in \[a\.u\.\]\s([\s\S]*?)SUM OF ATOMIC FORCES", "force table")[1]
-    rows = re.findall(rf"^\s+(\d+)\s+\d+\s+[A-Z][a-z]?\s+{_THREE_NUMBERS}\s*$", table, re.M)
-    if [int(row[0]) for row in rows] != list(range(1, n_atoms + 1)):
+    version = last("version string:", r"[ \t]+CP2K version (\S+)", "version")[1]
+    number = rf"[^:\n]*:[ \t]+{_NUMBER}[ \t]*\n"
+    energy = last("ENERGY| Total FORCE_EVAL", number, "total energy")[1]
+    table = last("ATOMIC FORCES in [a.u.]", r"([\s\S]*?)SUM OF ATOMIC FORCES", "force table")[1]
+    row = rf"[ \t]*(\d{{1,9}})[ \t]+\d+[ \t]+[A-Z][a-z]?[ \t]+{_THREE_NUMBERS}[ \t]*"
+    lines = [line for line in table.split("\n") if line.strip() and not line.startswith(" #")]
+    rows = [found.groups() for found in (re.fullmatch(row, line) for line in lines) if found]
+    if len(rows) < len(lines) or [int(r[0]) for r in rows] != list(range(1, n_atoms + 1)):
         raise LabelFailed(
             f"forces of {len(rows)} atoms in CP2K's output, {n_atoms} expected", True, output
         )
-    tensor = found(
-        r"STRESS\| Analytical stress tensor \[(GPa|bar)\]\n.*\n"
-        + "".join(rf" STRESS\|\s+{axis}\s+{_THREE_NUMBERS}\s*\n" for axis in "xyz"),
+    tensor = last(
+        "STRESS| Analytical stress tensor [",
+        r"(GPa|bar)\]\n.*\n"
+        + "".join(rf" STRESS\|[ \t]+{axis}[ \t]+{_THREE_NUMBERS}[ \t]*\n" for axis in "xyz"),
         "stress tensor in GPa or bar",
     )
     return (
         _float(energy) * HARTREE_EV,
-        np.array([[_float(x) for x in row[1:]] for row in rows]) * HARTREE_BOHR_EV_A,
+        np.array([[_float(x) for x in r[1:]] for r in rows]) * HARTREE_BOHR_EV_A,
         -np.reshape([_float(x) for x in tensor.groups()[1:]], (3, 3))
         * _STRESS_UNITS_EV_A3[tensor[1]],
         version,

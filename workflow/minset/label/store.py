@@ -156,7 +156,7 @@ def read_label(store: Path, key: str) -> Label | None:
 
 def read_failure(store: Path, key: str) -> Failure | None:
     """Remembered failure of a key, or None; an unreadable record is moved aside as a label is."""
-    return _read(failure_path(store, key), lambda document: Failure(**document))
+    return _read(failure_path(store, key), _failure)
 
 
 def write_label(store: Path, label: Label) -> None:
@@ -198,6 +198,11 @@ def _label(document: dict, key: str) -> Label:
         cell=content["cell_A"],
         pbc=content["pbc"],
     )
+    shapes = {"energy_eV": (), "forces_eV_A": (len(atoms), 3), "stress_eV_A3": (3, 3)}
+    for name, shape in shapes.items():
+        value = np.asarray(content[name])
+        if value.dtype.kind not in "fi" or value.shape != shape:
+            raise ValueError(f"{name} is not made of {shape} numbers")
     provenance = content["provenance"]
     if label_key(atoms, provenance["labeler"], provenance["settings"]) != key:
         raise ValueError("the content belongs to another key")
@@ -205,10 +210,24 @@ def _label(document: dict, key: str) -> Label:
         key=key,
         atoms=atoms,
         energy_eV=content["energy_eV"],
-        forces_eV_A=np.reshape(content["forces_eV_A"], (-1, 3)),
+        forces_eV_A=np.array(content["forces_eV_A"]),
         stress_eV_A3=np.array(content["stress_eV_A3"]),
         provenance=provenance,
     )
+
+
+def _failure(document: dict) -> Failure:
+    failure = Failure(**document)
+    texts = (failure.reason, failure.labeler, failure.output or "")
+    if not all(isinstance(text, str) for text in texts) or type(failure.permanent) is not bool:
+        raise ValueError("reason, labeler, output or permanent are not of their kinds")
+    if type(failure.attempts) is not int or not isinstance(failure.settings, dict):
+        raise ValueError("attempts or settings are not of their kinds")
+    net = failure.net_force_eV_A
+    if net is not None and (type(net) not in (int, float) or not abs(net) < 1e300):
+        raise ValueError("net_force_eV_A is not a number")
+    canonical_json(failure.settings)
+    return failure
 
 
 def _read(path: Path, build):
@@ -218,7 +237,7 @@ def _read(path: Path, build):
         return None
     try:
         return build(json.loads(text))
-    except (ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # JSON of unknown content has many ways to be wrong
         aside = _set_aside(path)
         warnings.warn(
             f"{path} is damaged ({error}); moved to {aside.name} and treated as absent",

@@ -5,14 +5,14 @@ A model on disk is ``model.pt`` (a state dict, loaded with ``weights_only``) and
 """
 
 import json
-import pickle
+import math
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 import torch.utils.data.dataloader
 
-from minset.files import write_json, write_torch
+from minset.files import read_torch, write_json, write_torch
 from minset.model.repulsion import zbl_energy
 
 # schnetpack 2.1.1 imports this name, which newer torch no longer has there.
@@ -44,6 +44,8 @@ SIZES = {
         "hidden": [128, 128, 64, 32],
     },
 }
+
+_BLOCKS = "representation.interactions"  # among the names of the weights
 
 
 def hyper_of(settings: dict) -> dict:
@@ -169,10 +171,33 @@ def load_model(folder: Path) -> tuple[torch.nn.Module, dict]:
     folder = Path(folder)
     try:
         description = json.loads((folder / "model.json").read_text())
+        weights = read_torch(folder / "model.pt")
+        _require_sane(description, weights)
         model = build_model(description["hyper"])
-        model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
-    except (ValueError, KeyError, RuntimeError, EOFError, OSError, pickle.PickleError) as error:
+        model.load_state_dict(weights)
+    except Exception as error:  # a file of unknown content has many ways to be wrong
         raise ValueError(
             f"the model in {folder} cannot be read ({error}); remove the folder and train it again"
         ) from error
     return model.eval().requires_grad_(False), description
+
+
+def _require_sane(description: dict, weights: dict) -> None:
+    """Raise unless hyper-parameters, offsets and weights are finite and of the same network."""
+    hyper, offsets = description["hyper"], description["energy_offsets_eV"]
+    sizes = [hyper[k] for k in ("interactions", "features", "filters", "gaussians")]
+    if not all(type(n) is int and 1 <= n <= 1000 for n in [*sizes, *hyper["hidden"]]):
+        raise ValueError("hyper-parameters are out of range")
+    if not 0 < hyper["cutoff_A"] < 100 or hyper["repulsion"] not in ("none", "zbl"):
+        raise ValueError("cutoff or repulsion are out of range")
+    if not all(0 < int(z) <= 100 and math.isfinite(value) for z, value in offsets.items()):
+        raise ValueError("energy offsets are out of range")
+    # before the network is built: a wrong size could ask for more memory than there is
+    blocks = {name.split(".")[2] for name in weights if name.startswith(f"{_BLOCKS}.")}
+    first, hidden = weights[f"{_BLOCKS}.0.filter_network.0.weight"], range(len(hyper["hidden"]))
+    given = [len(blocks), weights[f"{_BLOCKS}.0.in2f.weight"].shape[1], *first.shape]
+    given += [weights[f"output_modules.0.outnet.{k}.weight"].shape[0] for k in hidden]
+    if given != [*sizes, *hyper["hidden"]]:
+        raise ValueError("the weights do not fit the hyper-parameters")
+    if not all(torch.isfinite(w).all() for w in weights.values()):
+        raise ValueError("a weight is not finite")

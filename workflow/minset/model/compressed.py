@@ -118,8 +118,40 @@ def load_compressed(path: Path) -> Compressed:
         for name in ("readout", "readout_bias"):
             count = sum(key.split(".")[0] == name for key in arrays)
             arrays[name] = tuple(arrays.pop(f"{name}.{k}") for k in range(count))
-        return Compressed(**arrays | {"cutoff_A": float(arrays["cutoff_A"]), "layers": layers})
+        read = Compressed(**arrays | {"cutoff_A": float(arrays["cutoff_A"]), "layers": layers})
+        _require_sane(read)
+        return read
     except Exception as error:  # zipfile, numpy and OS raise many kinds
         raise ValueError(
             f"the compressed model {path} cannot be read ({error}); remove it and compress it again"
         ) from error
+
+
+def _require_sane(read: Compressed) -> None:
+    """Raise unless all is finite and of one size: the compiled loops do not check what they index."""
+    species, features = read.embedding.shape
+    interactions, knots, _, filters = read.layers.tables.shape
+    squares = (interactions, features, features)
+    knots_of_repulsion = min(knots, read.repulsion.shape[2])
+    shapes = [
+        (read.numbers, "i", (species,)),
+        (read.offsets_eV, "f", (species,)),
+        (read.layers.tables, "f", (interactions, max(knots, 2), 2, filters)),
+        (read.layers.in2f, "f", (interactions, features, filters)),
+        (read.layers.out1, "f", (interactions, filters, features)),
+        (read.layers.out2, "f", squares),
+        (read.layers.bias1, "f", squares[:2]),
+        (read.layers.bias2, "f", squares[:2]),
+        (read.repulsion, "f", (species, species, knots_of_repulsion and knots, 2)),
+    ]
+    width = features
+    for weight, bias in zip(read.readout, read.readout_bias, strict=True):
+        shapes += [(weight, "f", (width, len(bias))), (bias, "f", (len(bias),))]
+        width = len(bias)
+    if any(a.dtype.kind != kind or a.shape != shape for a, kind, shape in shapes) or width != 1:
+        raise ValueError("its arrays do not fit together")
+    finite = all(np.isfinite(array).all() for array, *_ in shapes)
+    if not (finite and np.isfinite(read.embedding).all() and 0 < read.cutoff_A < 100):
+        raise ValueError("it has values that are not finite")
+    if (np.diff(read.numbers) <= 0).any() or read.numbers.min() < 1 or read.numbers.max() > 118:
+        raise ValueError("its elements are not in order")

@@ -11,7 +11,9 @@ A model on disk is ``gap.xml`` (QUIP's own format, sparse points inside; numbers
 import importlib.util
 import json
 import os
+import re
 import subprocess
+import xml.parsers.expat
 from pathlib import Path
 
 import ase.io
@@ -111,7 +113,7 @@ def load_gap(folder: Path) -> tuple[object, dict]:
     Raises
     ------
     ValueError
-        If a file is damaged.
+        If a file is damaged, or is more than a GAP.
     """
     folder = Path(folder)
     try:
@@ -119,7 +121,8 @@ def load_gap(folder: Path) -> tuple[object, dict]:
         # QUIP would end the whole process over a damaged file
         if file_hash(folder / XML) != description["gap_xml_sha256"]:
             raise ValueError(f"{XML} is not the file that {DESCRIPTION} describes")
-    except (ValueError, KeyError, OSError) as error:
+        _require_gap_alone(folder / XML)
+    except (ValueError, KeyError, TypeError, OSError, xml.parsers.expat.ExpatError) as error:
         raise ValueError(
             f"the model in {folder} cannot be read ({error}); remove the folder and train it again"
         ) from error
@@ -127,6 +130,23 @@ def load_gap(folder: Path) -> tuple[object, dict]:
 
     path = str(folder / XML)
     return Potential(param_filename=path, calculation_always_required=True), description
+
+
+def _require_gap_alone(path: Path) -> None:
+    """Refuse XML by which QUIP would read other files or, as it can for a potential, run a command."""
+
+    def refuse(*_):
+        raise ValueError(f"{path.name} has a document type; a GAP has none")
+
+    def look(name: str, attributes: dict):
+        potential = attributes.get("init_args", "IP GAP label=")
+        if not re.fullmatch(r"IP GAP label=\w*", potential) or "sparseX_filename" in attributes:
+            raise ValueError(f"{path.name} is more than a GAP in one file: {name} {attributes}")
+
+    parser = xml.parsers.expat.ParserCreate("US-ASCII")
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse, look
+    with open(path, "rb") as file:
+        parser.ParseFile(file)
 
 
 def gap_evaluator(potential, description: dict, numbers: np.ndarray, threads: int = 1) -> Evaluator:

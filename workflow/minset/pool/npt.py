@@ -71,7 +71,7 @@ def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
     )
     start = _melt(folder / "melt.extxyz", system, run)
     _run(start, system, run["potential"], settle, folder / "settle")
-    settled = ase.io.read(folder / "settle" / FINAL)
+    settled = ase.io.read(folder / "settle" / FINAL, format="extxyz")
     _run(settled, system, run["potential"], sampling, folder / "run")
     require_liquid(folder / "run" / TRAJECTORY, system, sample_ps, run["temperature_K"])
     return _frames(folder / "run")[1:]  # the first repeats the end of the equilibration
@@ -138,7 +138,7 @@ def _melt(path: Path, system: dict, run: dict) -> Atoms:
         )
         with written_aside(path) as aside:
             ase.io.write(aside, atoms)
-    return ase.io.read(path)
+    return ase.io.read(path, format="extxyz")
 
 
 def _run(start: Atoms, system: dict, potential: str, protocol: Protocol, folder: Path) -> None:

@@ -4,6 +4,9 @@ H5MD through znh5md: a documented HDF5 layout that other programs read, exact fl
 """
 
 import contextlib
+import functools
+import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,9 +16,13 @@ import numpy as np
 import pandas as pd
 import znh5md
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from minset.files import written_aside
 from minset.units import density_g_cm3
+
+# a pool ends in these bytes and a hash of all before them; HDF5 does not look beyond its own end
+_SEAL, _DIGEST = b"minset-blake2b-1", 32
 
 
 def write_pool(path: Path, frames: Iterable[Atoms], frames_per_block: int = 1024) -> None:
@@ -25,6 +32,10 @@ def write_pool(path: Path, frames: Iterable[Atoms], frames_per_block: int = 1024
         pool = znh5md.IO(aside, variable_shape=False, compression="gzip", chunk_size=[16, 128])
         while block := list(islice(frames, frames_per_block)):
             pool.extend(block)
+        with open(aside, "rb+") as file:
+            digest = _digest(file, os.path.getsize(aside))
+            file.seek(0, os.SEEK_END)
+            file.write(_SEAL + digest)
 
 
 def read_frames(path: Path, indices=None) -> list[Atoms]:
@@ -92,18 +103,51 @@ def join_runs(path: Path, runs: dict[int, Path], frames_per_block: int = 1024) -
 
 def _read(path: Path, which: slice | list[int]) -> list[Atoms]:
     with _damage_named(path):
-        return znh5md.IO(path)[which] if which else []
+        frames = znh5md.IO(path)[which] if which else []
+        for frame in frames:
+            volume = abs(np.linalg.det(frame.cell))
+            if not (np.isfinite(frame.positions).all() and 0 < volume < np.inf):
+                raise ValueError("positions or cell of a frame could not be used")
+            if not (0 < frame.numbers.min() and frame.numbers.max() < len(chemical_symbols)):
+                raise ValueError("a frame has an atom of no element")
+        return frames
 
 
 @contextlib.contextmanager
 def _damage_named(path: Path) -> Iterator[None]:
     """Turn what HDF5 says of a damaged file into a line with the remedy."""
     try:
+        status = os.stat(path)
+        _require_whole(path, status.st_size, status.st_mtime_ns)
         yield
-    except (OSError, KeyError) as error:
+    except Exception as error:  # HDF5 and znh5md raise many kinds
         raise ValueError(
             f"the pool {path} cannot be read ({error}); remove it and run the pool again"
         ) from error
+
+
+@functools.lru_cache(maxsize=64)
+def _require_whole(path: Path, size: int, changed_ns: int) -> None:
+    """HDF5 crashes over some damage and reads zeros over other: compare the file with its seal.
+
+    A file without one, as other programs write it, passes.
+    """
+    with open(path, "rb") as file:
+        end = max(0, size - len(_SEAL) - _DIGEST)
+        file.seek(end)
+        seal = file.read()
+        file.seek(0)
+        if seal.startswith(_SEAL) and seal != _SEAL + _digest(file, end):
+            raise ValueError("its content does not match its checksum")
+
+
+def _digest(file, size: int) -> bytes:
+    """Hash of the first ``size`` bytes of an open file."""
+    digest = hashlib.blake2b(digest_size=_DIGEST)
+    while size and (block := file.read(min(size, 2**20))):
+        digest.update(block)
+        size -= len(block)
+    return digest.digest()
 
 
 # name of a property of the pool: where it is in the file, and what is made of it
@@ -123,9 +167,14 @@ def read_property(path: Path, name: str, frames_per_block: int = 4096) -> np.nda
         ``energy_eV``, ``atomic_energies_eV`` or ``force_size_eV_A``.
     frames_per_block
         Bounds the memory beyond the result's.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
     """
     place, reduce = _PROPERTIES[name]
-    with h5py.File(path) as file:
+    with _damage_named(path), h5py.File(path) as file:
         data = file[f"{place}/value"]
         blocks = []
         for begin in range(0, len(data), frames_per_block):
@@ -135,8 +184,8 @@ def read_property(path: Path, name: str, frames_per_block: int = 4096) -> np.nda
 
 
 def read_numbers(path: Path) -> np.ndarray:
-    """Atomic numbers of the frames of a pool, shape (n,)."""
-    with h5py.File(path) as file:
+    """Atomic numbers of the frames of a pool, shape (n,); ValueError if the file is damaged."""
+    with _damage_named(path), h5py.File(path) as file:
         return file["particles/atoms/species/value"][0].astype(int)
 
 
@@ -154,13 +203,13 @@ def read_geometries(
 
     def batches():
         with h5py.File(path) as file:
-            atoms = file["particles/atoms"]
             for begin in range(0, frames, frames_per_batch):
-                batch = slice(begin, begin + frames_per_batch)
-                yield begin, atoms["position/value"][batch], atoms["box/edges/value"][batch]
+                with _damage_named(path):
+                    atoms, batch = file["particles/atoms"], slice(begin, begin + frames_per_batch)
+                    block = atoms["position/value"][batch], atoms["box/edges/value"][batch]
+                yield begin, *block
 
-    with h5py.File(path) as file:
-        frames = len(file["particles/atoms/position/value"])
+    frames = pool_size(path)
     return read_numbers(path), frames, batches()
 
 

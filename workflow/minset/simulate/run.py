@@ -6,7 +6,9 @@ that broke, the last of them from before the break stays as ``last-good.restart`
 """
 
 import contextlib
+import errno
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -127,6 +129,7 @@ def run_md(
             # `upto` and the fixed start and stop keep a temperature ramp one ramp over all chunks
             lmp.command(f"run {goal} upto start 0 stop {total} post no")
         except Exception as error:  # LAMMPS raises plain Exception: lost atoms, NaN coordinates
+            _raise_if_disk(error, folder)
             stopped_at = int(lmp.extract_global("ntimestep"))
             broken = Alarm(stopped_at, f"LAMMPS stopped: {str(error).strip()}")
         step = goal
@@ -190,6 +193,15 @@ def judge(thermo: pd.DataFrame, protocol: Protocol, n_atoms: int, limits: dict) 
     if low == high and abs(drift) > limits["energy_eV_atom"]:
         return f"potential energy drifted by {drift:+.2f} eV/atom since the start"
     return None
+
+
+def _raise_if_disk(error: Exception, folder: Path) -> None:
+    """Raise OSError where LAMMPS could not write a file: that says nothing about the dynamics."""
+    for code in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOENT):
+        if os.strerror(code) in str(error):
+            raise OSError(code, f"LAMMPS cannot write to {folder}: {os.strerror(code)}") from error
+    if "I/O error" in str(error):
+        raise OSError(errno.EIO, f"LAMMPS cannot write to {folder}: {error}") from error
 
 
 def _judged(
@@ -313,8 +325,12 @@ def read_thermo(folder: Path) -> pd.DataFrame:
     """Rows of thermo.csv, each time once: LAMMPS repeats a row where two chunks meet."""
     if not (folder / THERMO).exists():
         return pd.DataFrame(columns=list(THERMO_COLUMNS))
-    rows = pd.read_csv(folder / THERMO, on_bad_lines="skip")
-    return rows.dropna(subset="conserved_energy_eV").drop_duplicates("time_ps", keep="last")
+    try:
+        rows = pd.read_csv(folder / THERMO, on_bad_lines="skip")
+        rows = rows.dropna(subset="conserved_energy_eV")[list(THERMO_COLUMNS)].astype(float)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{folder / THERMO} is damaged ({error}); remove {folder}") from error
+    return rows.drop_duplicates("time_ps", keep="last")
 
 
 def _report_speed(step: int, total: int, first: int, began: float, protocol: Protocol) -> None:

@@ -55,7 +55,7 @@ def melt(
                 f"{temperature_K:g} K and {density_g_cm3:g} g/cm^3: {verdict['reason']}; "
                 "lower the temperature or check the potential's parameters"
             )
-        return ase.io.read(Path(folder) / FINAL)
+        return ase.io.read(Path(folder) / FINAL, format="extxyz")
 
 
 def random_insertion(
