@@ -25,6 +25,7 @@ PARTS = {
     "training": ("contestants_training", ["training.csv", "curves.csv"]),
     "descriptors": ("contestants_descriptors", ["descriptors.csv"]),
     "selection": ("measure_selection", ["selection.csv"]),
+    "scale": ("measure_scale", ["scale.csv"]),
 }
 MODELS = ["small", "medium", "large"]
 SIZES = [100, 400, 1000, 4000, 20000]
@@ -33,7 +34,11 @@ MODELS_THREADED, SIZES_THREADED = ["medium"], [400, 4000, 20000]
 # from which pools how many frames are picked
 SELECTION = {"frames": [10_000, 100_000], "picks": 128, "budget_s": 60.0}
 SELECTION_QUICK = {"frames": [200], "picks": 8, "budget_s": 1.0}
+# systems of a study of 300 models each; frames to label
+SCALE = {"systems": 5, "frames": 10_000}
+SCALE_QUICK = {"systems": 1, "frames": 100}
 PACKAGES = [
+    "snakemake",
     "torch",
     "schnetpack",
     "pytorch-lightning",
@@ -129,6 +134,7 @@ def plans(options: argparse.Namespace, results: Path) -> list[dict]:
             "budget_s": 1.0 if options.quick else 6.0,
             "curves": options.curves if k == 0 else 0,
             "selection": SELECTION_QUICK if options.quick else SELECTION,
+            "scale": SCALE_QUICK if options.quick else SCALE,
         }
         made.append(plan)
     return made

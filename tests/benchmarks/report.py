@@ -71,6 +71,11 @@ frame again: see distinct picks.
 Distance of the frames of the pool to the nearest pick, in standard deviations of the rows that *fps*
 looks at: the mean over the pool, and the largest.
 """
+ABOUT_SCALE = """\
+A synthetic study of 10 selectors, 6 sizes and 5 seeds for each of some systems, without simulations:
+Snakemake's dry run, and a call when all results are there. Labels: one batch through everything but CP2K,
+which a script replaces that sleeps for 20 ms and prints a recorded output; each frame started it once.
+"""
 
 
 def read(results: Path, name: str) -> pd.DataFrame | None:
@@ -170,6 +175,15 @@ def readme(results: Path) -> None:
         text += comparison(ordered(table), ["threads", "model"], "frames_per_s", names, True)
     if (table := read(results, "selection")) is not None:
         text += f"\n## Selection\n\n{ABOUT_SELECTION}\n{selection(table)}"
+    if (table := read(results, "scale")) is not None:
+        text += f"\n## Many jobs, many frames\n\n{ABOUT_SCALE}\n"
+        columns = ["seconds", "processor_s", "memory_MB"]
+        rows = [
+            [r["contestant"], str(r["count"]), *(number(r[c]) for c in columns)]
+            for _, r in table.iterrows()
+        ]
+        header = ["", "jobs or frames", "seconds", "processor s", "peak memory MB"]
+        text += markdown(header, rows)
     write_text(results / "README.md", text)
 
 

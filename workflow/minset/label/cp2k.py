@@ -115,7 +115,7 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
                 continue
             if converged:
                 energy, forces, stress, version = parse_output(text, len(atoms), output)
-                if settings["reuse_wave_functions"]:
+                if settings["reuse_wave_functions"] and wave_function.exists():
                     wave_function.replace(previous)
                 info = {
                     "scf_steps": steps,
