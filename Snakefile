@@ -8,11 +8,6 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-# Snakemake 9.27: each pass of the scheduler plans one more in a second, and that one another, for ever. With hundreds of
-# jobs behind it, it did nothing else: 2 s of processor for each further job. No limit on submissions, no such passes.
-if workflow.scheduling_settings:
-    workflow.scheduling_settings.max_jobs_per_timespan = None
-
 
 configfile: "config/config.yaml"
 
@@ -45,6 +40,12 @@ localrules:
     stability_table,
     observable_table,
     figure,
+
+
+onstart:
+    # Snakemake 9.27: each pass of the rate limiter plans another one in a second, with a thread of its own, and
+    # that one the next, for ever. After some hundred jobs the scheduler did nothing else: 2 s of processor for each job.
+    workflow.scheduler.job_rate_limiter = None
 
 
 rule all:
