@@ -1,0 +1,1 @@
+"""Faults injected for real, and what the next run makes of them."""
