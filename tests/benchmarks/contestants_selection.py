@@ -98,7 +98,8 @@ def selection(task: dict, frames: int, picks: int, folder: Path) -> Callable[[],
         numbers, np.array(rows), runs=0 * numbers, pool=Path(task["pool"]), work=folder
     )
     select = reference_rnd if name == REFERENCE else resolve_name(SELECTORS[name])
-    return partial(select, given, picks, task["seed"], {})
+    options = {"atoms": False} if name == "rnd" else {}
+    return partial(select, given, picks, task["seed"], options)
 
 
 def main(task: dict) -> None:

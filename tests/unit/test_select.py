@@ -17,15 +17,18 @@ from quests.entropy import entropy
 
 from minset.model.architecture import hyper_of
 from minset.pool.store import read_frames, read_property, write_pool
-from minset.select import SELECTORS
+from minset.select import SELECTORS, looks_at_atoms
 from minset.select.candidates import Candidates, read_atoms, standardised
 from minset.select.descriptors import untrained_schnet
 from minset.select.entropy_gain import environments
-from minset.select.rnd import CHECKPOINT, METRICS
+from minset.select.rnd import CHECKPOINT, DEFAULTS, METRICS
 from minset.select.rnd import train as rnd_training
 from minset.select.uniform import uniform_picks, van_der_corput
 
 ATOMS = 6  # of the frames of write_random_pool
+
+OF_FRAMES = {"atoms": False}
+OPTIONS = {"rnd": OF_FRAMES}  # what a selector needs to do with one descriptor per frame
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +52,7 @@ def picks_from(tmp_path):
     """Picks by a selector that looks at descriptors only."""
 
     def picks(rows, n, selector="rnd", **options):
+        options = OPTIONS.get(selector, {}) | options
         frames = np.arange(len(rows))
         given = Candidates(frames, np.asarray(rows), runs=0 * frames, pool=None, work=tmp_path)
         return resolve_name(SELECTORS[selector])(given, n, 1, options)
@@ -58,7 +62,11 @@ def picks_from(tmp_path):
 
 @pytest.fixture(params=sorted(SELECTORS))
 def select(request):
-    return resolve_name(SELECTORS[request.param])
+    def call(candidates, n, seed, options):
+        function = resolve_name(SELECTORS[request.param])
+        return function(candidates, n, seed, OPTIONS.get(request.param, {}) | options)
+
+    return call
 
 
 def test_picks_are_distinct_candidates_in_order(select, candidates):
@@ -168,9 +176,9 @@ def test_rnd_takes_the_outlier_first_and_one_frame_of_each_cluster(picks_from):
 
 def test_rnd_training_is_bounded_and_reported(candidates):
     rnd = resolve_name(SELECTORS["rnd"])
-    table = rnd(candidates(), 5, 1, {"max_steps": 7, "tolerance": 0.0})
+    table = rnd(candidates(), 5, 1, OF_FRAMES | {"max_steps": 7, "tolerance": 0.0})
     assert (table["training_steps"] == 7).all()
-    easy = rnd(candidates(), 5, 1, {"max_steps": 5000, "tolerance": 1e-2})
+    easy = rnd(candidates(), 5, 1, OF_FRAMES | {"max_steps": 5000, "tolerance": 1e-2})
     assert (easy["training_steps"] < 5000).all()
 
 
@@ -189,17 +197,17 @@ def test_picks_taken_together_are_as_many_and_apart(metric, picks_from):
 
 def test_a_killed_selection_ends_like_an_undisturbed_one(candidates, monkeypatch, capsys):
     rnd = resolve_name(SELECTORS["rnd"])
-    whole, given = rnd(candidates(), 20, 1, {}), candidates()
+    whole, given = rnd(candidates(), 20, 1, OF_FRAMES), candidates()
     monkeypatch.setattr("minset.select.rnd.CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr("minset.select.rnd.train", killed_after(8, rnd_training))
     with pytest.raises(KeyboardInterrupt):
-        rnd(given, 20, 1, {})
+        rnd(given, 20, 1, OF_FRAMES)
     monkeypatch.setattr("minset.select.rnd.train", rnd_training)
-    resumed = rnd(given, 20, 1, {})
+    resumed = rnd(given, 20, 1, OF_FRAMES)
     assert "continuing after 8 picks" in capsys.readouterr().out
     pd.testing.assert_frame_equal(whole, resumed)
     (given.work / CHECKPOINT).write_bytes(b"damaged")
-    pd.testing.assert_frame_equal(whole, rnd(given, 20, 1, {}))
+    pd.testing.assert_frame_equal(whole, rnd(given, 20, 1, OF_FRAMES))
 
 
 def killed_after(calls: int, function):
@@ -256,7 +264,7 @@ def test_a_frame_is_as_novel_as_its_most_novel_atom(atom_candidates):
 
     def picks(n, **options):
         rnd = resolve_name(SELECTORS["rnd"])
-        return rnd(atom_candidates(one_odd_atom), n, 1, {"atoms": True} | options)
+        return rnd(atom_candidates(one_odd_atom), n, 1, options)
 
     assert picks(1)["frame"][0] == 77
     table = picks(140, max_steps=5)
@@ -268,12 +276,12 @@ def test_the_shortlist_does_not_change_what_is_picked(candidates, monkeypatch):
     """Following only the most novel frames between looks at all finds the same ones."""
     rnd = resolve_name(SELECTORS["rnd"])
     given = candidates(n=60)
-    everything = rnd(given, 24, 1, {})
+    everything = rnd(given, 24, 1, OF_FRAMES)
     monkeypatch.setattr("minset.select.rnd.REFRESH", 1)
-    pd.testing.assert_frame_equal(everything, rnd(given, 24, 1, {}))
+    pd.testing.assert_frame_equal(everything, rnd(given, 24, 1, OF_FRAMES))
     monkeypatch.setattr("minset.select.rnd.REFRESH", 8)
     monkeypatch.setattr("minset.select.rnd.SHORTLIST", 20)
-    shortened = rnd(given, 24, 1, {})
+    shortened = rnd(given, 24, 1, OF_FRAMES)
     assert len(set(shortened["frame"]) & set(everything["frame"])) >= 20
 
 
@@ -387,3 +395,10 @@ def test_environments_of_a_killed_selection_are_continued(pool, tmp_path):
     path.write_bytes(content[: len(content) // 3])
     pd.testing.assert_frame_equal(whole, entropy_gain_of(pool, 8, tmp_path))
     assert path.read_bytes() == content
+
+
+def test_rnd_looks_at_atoms_unless_told_otherwise():
+    assert looks_at_atoms("rnd", {}) is DEFAULTS["atoms"] is True
+    assert not looks_at_atoms("rnd", {"atoms": False})
+    assert looks_at_atoms("other_name", {"selector": "rnd"})
+    assert not looks_at_atoms("fps", {})

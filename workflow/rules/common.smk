@@ -15,6 +15,7 @@ from minset.label import cp2k
 from minset.config import ConfigError, held_out_runs, load_study, simulation_density
 from minset.model import MODELS
 from minset.pool import pool_runs
+from minset.select import looks_at_atoms
 
 STUDY = str(config["study"])
 try:
@@ -75,7 +76,7 @@ SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
 def descriptor_files():
     """Descriptors of frames, and of atoms if a selector looks at those."""
     files = {"descriptors": f"{SELECTION}/descriptors.npy"}
-    if any(options.get("atoms") for options in study["selectors"].values()):
+    if any(looks_at_atoms(name, options) for name, options in study["selectors"].items()):
         files["atom_descriptors"] = f"{SELECTION}/atom_descriptors.npy"
     return files
 

@@ -15,3 +15,8 @@ SELECTORS = {
     "rnd": "minset.select.rnd:select_rnd",
     "single_run_random": "minset.select.random:select_single_run_random",
 }
+
+
+def looks_at_atoms(name: str, options: dict) -> bool:
+    """Whether a study's selector needs descriptors of atoms: ``rnd`` does unless told otherwise."""
+    return options.get("selector", name) == "rnd" and options.get("atoms", True)

@@ -4,7 +4,8 @@ A target network f and a predictor g map descriptors to a small space. The frame
 most is picked, g is trained towards f on all picks so far, and so on: what g has learned to predict
 is no longer new.
 
-A frame has one descriptor, or one for each atom: then it is as novel as its most novel atom.
+A frame has one descriptor for each atom, and is as novel as its most novel atom; or, as in the
+paper, one descriptor in all.
 """
 
 import time
@@ -20,7 +21,7 @@ from minset.select.candidates import Candidates, read_atoms, standardised
 from minset.select.distillation import Network, outputs, random_network, train
 
 DEFAULTS = {
-    "atoms": False,
+    "atoms": True,
     "hidden": [64, 64],
     "outputs": 32,
     "learning_rate": 3e-3,
@@ -58,8 +59,8 @@ def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
     seed
         Target, predictor and training each get their own seed derived from it.
     options
-        ``atoms``: one descriptor per atom instead of one per frame. ``hidden`` and ``outputs``: layers
-        of both networks (ReLU). ``learning_rate``: of Adam. ``max_steps`` bounds the training after a
+        ``atoms``: one descriptor per atom; if false one per frame, as in the paper. ``hidden`` and
+        ``outputs``: layers of both networks (ReLU). ``learning_rate``: of Adam. ``max_steps`` bounds the training after a
         pick; it ends earlier when the mean squared distance on the picks is at most ``tolerance``
         times the pool's at the start. ``metric``: how far f and g are apart, a key of ``METRICS``.
         ``picks_per_training``: with more than one, the most novel frames are taken together, but for
