@@ -60,9 +60,10 @@ def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
         Target, predictor and training each get their own seed derived from it.
     options
         ``atoms``: one descriptor per atom; if false one per frame, as in the paper. ``hidden`` and
-        ``outputs``: layers of both networks (ReLU). ``learning_rate``: of Adam. ``max_steps`` bounds the training after a
-        pick; it ends earlier when the mean squared distance on the picks is at most ``tolerance``
-        times the pool's at the start. ``metric``: how far f and g are apart, a key of ``METRICS``.
+        ``outputs``: layers of both networks (ReLU). ``learning_rate``: of Adam. ``max_steps`` bounds
+        the training after a pick; it ends earlier when the mean squared distance on the picks is at
+        most ``tolerance`` times the pool's at the start. ``metric``: how far f and g are apart, a key
+        of ``METRICS``.
         ``picks_per_training``: with more than one, the most novel frames are taken together, but for
         those whose f is nearer to that of one of them than g is wrong about them: the next training may
         teach g what they are.
