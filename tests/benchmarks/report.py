@@ -60,7 +60,8 @@ array with neighbour lists. *schnetpack*: `ASEAtomsData`, `MatScipyNeighborList`
 """
 ABOUT_SELECTION = """\
 Frames of 100 ions: those of a short run, rescaled by up to 3 % and shaken by up to 0.2 A. Each contestant
-has a process of its own with one thread, other seeds in each repetition, and its imports not counted.
+has a process of its own with one thread, other seeds in each repetition, and its imports not counted; *rnd*
+with `atoms: false`.
 *random* shows what a process takes that does next to nothing. *fps* (scikit-matter) and both *rnd* look
 at one row of numbers per frame, from an untrained representation (medium model); *entropy_gain* at 126
 numbers per ion from quests. *ZnNL's rnd* is what [ZnNL](https://github.com/zincware/ZnNL) does at each
@@ -242,7 +243,9 @@ def md_figure(results: Path, table: pd.DataFrame) -> None:
 
 def training_figure(results: Path, table: pd.DataFrame) -> None:
     """Errors on the validation frames against epochs and against time."""
-    figure, axes = panels(2, 2, sharey="row")
+    figure, axes = panels(2, 2)
+    axes[1].sharey(axes[0])
+    axes[3].sharey(axes[2])
     values = {
         "energy_rmse_meV_atom": "energy RMSE / meV/atom",
         "force_rmse_eV_A": r"force RMSE / eV/$\mathrm{\AA}$",
