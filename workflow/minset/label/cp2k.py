@@ -81,32 +81,32 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     deadline = time.monotonic() + settings["timeout_s"]
     # rVV10 costs four times as much per step, so it starts from PBE's wave function
     stages = (True, False) if settings["dispersion"] == "rvv10" else (False,)
-    wave_function, previous = (
-        workdir / _WAVE_FUNCTION,
-        workdir.parent / _shared_name(atoms, settings),
-    )
+    wave_function = workdir / _WAVE_FUNCTION
+    previous = workdir.parent / _shared_name(atoms, settings)
     # minimiser and start: safe or not, from the previous frame or from atoms
     attempts = [(False, False), (True, False)]
     if settings["reuse_wave_functions"] and previous.exists():
         shutil.copyfile(previous, wave_function)
         attempts.insert(0, (False, True))
 
+    def scf(attempt: int, safe: bool, reuse: bool) -> tuple[bool, int, str, Path]:
+        """Whether an attempt converged, its steps, and the last output with its place."""
+        steps = 0
+        for preliminary in stages:
+            output = workdir / f"attempt-{attempt}{'-pbe' if preliminary else ''}.out"
+            source = cp2k_input(atoms, settings, safe=safe, preliminary=preliminary, reuse=reuse)
+            output.with_suffix(".inp").write_text(source)
+            text = run_cp2k(argv, output, environment, deadline, settings["timeout_s"])
+            converged, stage_steps = scf_verdict(text)
+            steps += stage_steps
+            if not converged:
+                break
+        return converged, steps, text, output
+
     try:
         for attempt, (safe, reuse) in enumerate(attempts, start=1):
-            steps = 0
             try:
-                for preliminary in stages:
-                    name = f"attempt-{attempt}" + ("-pbe" if preliminary else "")
-                    output = workdir / f"{name}.out"
-                    source = cp2k_input(
-                        atoms, settings, safe=safe, preliminary=preliminary, reuse=reuse
-                    )
-                    output.with_suffix(".inp").write_text(source)
-                    text = run_cp2k(argv, output, environment, deadline, settings["timeout_s"])
-                    converged, stage_steps = scf_verdict(text)
-                    steps += stage_steps
-                    if not converged:
-                        break
+                converged, steps, text, output = scf(attempt, safe, reuse)
             except LabelFailed:
                 # a damaged wave function of another frame is not this one's fault
                 if not reuse:
@@ -126,7 +126,7 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
                 }
                 return RawLabel(energy, forces, stress, info)
     finally:
-        # wave functions are the only large files, and of no use to the next frame
+        # wave functions are the only large files; the one for the next frame has been moved
         for path in workdir.glob("*.wfn*"):
             path.unlink()
     raise LabelFailed(
