@@ -53,19 +53,19 @@ rule all:
     input:
         all_figures(),
         all_tables(),
-        left_missing(),
+        left_missing,
 
 
 rule figures:
     input:
         all_figures(),
-        left_missing(),
+        left_missing,
 
 
 rule tables:
     input:
         all_tables(),
-        left_missing(),
+        left_missing,
 
 
 rule labels:

@@ -391,10 +391,11 @@ def all_tables():
     return expand(f"{TABLE}/{{name}}.csv", system=systems, name=study_tables())
 
 
-def left_missing():
+def left_missing(wildcards):
     """Results that jobs of the study were to replace when they failed or were killed.
 
     Snakemake removes them first and does not miss them while what was made from them is there.
+    What a job of the study as it now is would not make is left out.
     """
     names = {*POOL_RUNS, *datasets(), *model_runs(), *simulation_runs(), *study["simulations"]}
     names |= {f"{selector}-s{seed}" for selector, seed in largest_sizes()}
@@ -406,7 +407,8 @@ def left_missing():
             _, _, name = log.partition("/")
             if not name or name in names:
                 files += json.loads(note.read_text())["outputs"]
-    return [file for file in files if not Path(file).exists()]
+    missing = [file for file in files if not Path(file).exists()]
+    return [file for file in missing if any(rule.is_producer(file) for rule in workflow.rules)]
 
 
 def memory_mb(megabytes, attempt, gpu=0):
