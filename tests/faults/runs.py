@@ -18,11 +18,10 @@ import torch
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
-from test_dag import REPOSITORY, files_of, kill, snakemake, start
+from test_dag import clone_repository, kill, snakemake, start
 
 # ten ions with the smallest basis on the coarsest grid: some seconds of CP2K a frame
-STUDIES = {
-    "classical": """
+CLASSICAL = yaml.safe_load("""
 description: for tests
 systems: [kcl]
 pool: {ions: 10, temperature_K: [1900, 1700], pressure_bar: 5000, equilibration_ps: 2,
@@ -42,28 +41,25 @@ simulations:
     melt_ps: 1, observables: [rdf],
     limits: {temperature_percent: 1000, energy_eV_atom: 1000, force_eV_A: 1000}}
 rdf: {range_A: 3.4}
-""",
-    "dft": """
-description: for tests
-systems: [kcl]
-pool: {study: classical}
-test: {frames: 2, seed: 2}
-validation: {frames: 1, seed: 3}
-descriptors: {size: small}
-selectors: {random: {}}
-sizes: [3]
-seeds: [1]
-labels:
-  labeler: cp2k
-  batches: 1
-  net_force_gate_eV_A: 5
-  settings: {dispersion: none, cutoff_Ry: 100, rel_cutoff_Ry: 20, eps_default: 1.0e-8,
-    eps_scf: 1.0e-4, command: ./cp2k}
-models:
-  small: {size: small, training: {batch_size: 2, learning_rate: 2.0e-3, max_epochs: 2}}
-simulations: {}
-""",
+""")
+DFT = CLASSICAL | {
+    "pool": {"study": "classical"},
+    "labels": {
+        "labeler": "cp2k",
+        "batches": 1,
+        "net_force_gate_eV_A": 5,
+        "settings": {
+            "dispersion": "none",
+            "cutoff_Ry": 100,
+            "rel_cutoff_Ry": 20,
+            "eps_default": 1e-8,
+            "eps_scf": 1e-4,
+            "command": "./cp2k",
+        },
+    },
+    "simulations": {},
 }
+STUDIES = {"classical": CLASSICAL, "dft": DFT}
 FRAMES = 6  # that each study labels
 TOLERANCES = {"energy_eV": 0.01, "forces_eV_A": 0.02, "stress_eV_A3": 0.001}  # of labels from CP2K
 POOL = "results/kcl/pool/classical/pool.h5"
@@ -94,14 +90,11 @@ needs_cp2k = pytest.mark.skipif(shutil.which("cp2k.psmp") is None, reason="CP2K 
 
 
 def clone(folder: Path) -> Path:
-    """A copy of the repository without results: with the studies, a CP2K that counts its starts, and
-    checkpoints so often that short runs have some."""
-    for name in files_of(REPOSITORY):
-        if name.parts[0] != "results" and (REPOSITORY / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
+    """A clone with the studies, a CP2K that counts its starts, and checkpoints so often that short
+    runs have some."""
+    clone_repository(folder)
     for name, study in STUDIES.items():
-        (folder / f"config/studies/{name}.yaml").write_text(study)
+        (folder / f"config/studies/{name}.yaml").write_text(yaml.safe_dump(study))
     path = folder / "config/systems/kcl.yaml"
     path.write_text(path.read_text().replace("DZVP-MOLOPT-SR-GTH", "SZV-MOLOPT-SR-GTH"))
     script(folder / "cp2k", CP2K.format(store=STORE))
@@ -139,8 +132,7 @@ def change(folder: Path, study: str, **sections) -> None:
 
 def change_settings(folder: Path, **settings) -> None:
     """Other settings of CP2K in the study with CP2K."""
-    before = yaml.safe_load(STUDIES["dft"])["labels"]["settings"]
-    change(folder, "dft", labels={"settings": before | settings})
+    change(folder, "dft", labels={"settings": DFT["labels"]["settings"] | settings})
 
 
 def add_rnd(folder: Path) -> None:
@@ -275,6 +267,14 @@ def assert_same_labels(folder: Path, undisturbed: Path, labeler: str = "cp2k") -
         for f in (folder, undisturbed)
     ]
     pd.testing.assert_frame_equal(*tables)
+
+
+def assert_labels_finish(folder: Path, undisturbed: Path, number: int) -> None:
+    """The next run ends with all labels, and CP2K has been started so many times in all."""
+    finish(folder, "dft", "labels")
+    assert len(starts(folder)) == number
+    assert_same_labels(folder, undisturbed)
+    assert_nothing_half_done(folder)
 
 
 def assert_same_model(folder: Path, undisturbed: Path) -> None:

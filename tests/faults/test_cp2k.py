@@ -28,10 +28,7 @@ def two_frames_are_missing_and_one_fails(folder, labelled, message):
     assert len(runs.starts(folder)) == 2
     assert len(runs.stored(folder)) == runs.FRAMES - 1
     assert not runs.processes(folder, "")
-    runs.finish(folder, "dft", "labels")
-    assert len(runs.starts(folder)) == 3
-    runs.assert_same_labels(folder, labelled)
-    runs.assert_nothing_half_done(folder)
+    runs.assert_labels_finish(folder, labelled, 3)
 
 
 def test_segmentation_fault(folder, labelled):
@@ -112,10 +109,7 @@ def test_damaged_wave_function(folder, labelled):
     second = f"truncate -s 1000 minset-RESTART.wfn\n{REAL}"
     runs.script(folder / "second", f"#!/bin/sh\n{second}\n")
     runs.fault(folder, f'mv "$here/second" "$here/fault"\n{REAL}')
-    runs.finish(folder, "dft", "labels")
-    assert len(runs.starts(folder)) == 3
-    runs.assert_same_labels(folder, labelled)
-    runs.assert_nothing_half_done(folder)
+    runs.assert_labels_finish(folder, labelled, 3)
 
 
 @pytest.mark.faults

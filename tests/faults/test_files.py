@@ -80,21 +80,27 @@ def test_label(nearly_labelled, labelled):
     runs.assert_same_labels(folder, labelled)
 
 
+def only_one_label_is_computed_again(folder: Path, labelled: Path, path: Path, message: str):
+    """A dataset is refused for want of a label, until that one has been computed again."""
+    (folder / "starts").unlink()
+    targets = ("results/kcl/dataset/dft/test.extxyz", runs.DATASET)
+    failed = runs.run(folder, "dft", *targets)
+    assert failed.status != 0
+    assert message in failed.output
+    runs.finish(folder, "dft", *targets, "--forcerun", "label")
+    assert runs.starts(folder) == [path.stem]
+    runs.assert_same_labels(folder, labelled)
+
+
 @pytest.mark.faults
 @runs.needs_cp2k
 def test_label_after_its_batch(labelled, tmp_path):
     """One byte of a stored label is changed after its batch was done: only it is computed again."""
     folder = runs.copied(labelled, tmp_path / "copy")
-    (folder / "starts").unlink()
     path = sorted(folder.glob(f"{runs.STORE}/??/*.json"))[0]
     runs.flip(path, 0.4)
-    failed = runs.run(folder, "dft", "results/kcl/dataset/dft/test.extxyz", runs.DATASET)
-    assert failed.status != 0
-    assert "run `snakemake --forcerun label` to compute it again" in failed.output
-    targets = ("results/kcl/dataset/dft/test.extxyz", runs.DATASET, "--forcerun", "label")
-    runs.finish(folder, "dft", *targets)
-    assert runs.starts(folder) == [path.stem]
-    runs.assert_same_labels(folder, labelled)
+    message = "run `snakemake --forcerun label` to compute it again"
+    only_one_label_is_computed_again(folder, labelled, path, message)
 
 
 @pytest.mark.faults
@@ -102,15 +108,10 @@ def test_label_after_its_batch(labelled, tmp_path):
 def test_label_that_was_removed(labelled, tmp_path):
     """A stored label is deleted after its batch was done."""
     folder = runs.copied(labelled, tmp_path / "copy")
-    (folder / "starts").unlink()
     path = sorted(folder.glob(f"{runs.STORE}/??/*.json"))[0]
     path.unlink()
-    failed = runs.run(folder, "dft", "results/kcl/dataset/dft/test.extxyz", runs.DATASET)
-    assert failed.status != 0
-    assert f"({path.stem}) is no longer in {runs.STORE}" in failed.output
-    runs.finish(folder, "dft", runs.DATASET, "--forcerun", "label")
-    assert runs.starts(folder) == [path.stem]
-    runs.assert_same_labels(folder, labelled)
+    message = f"({path.stem}) is no longer in {runs.STORE}"
+    only_one_label_is_computed_again(folder, labelled, path, message)
 
 
 @pytest.mark.faults

@@ -46,10 +46,7 @@ def test_label_job_is_killed_in_the_scf(nearly_labelled, labelled, number):
     assert "Error in rule label:" in output
     runs.wait_for(lambda: not runs.processes(folder, "cp2k"))
     assert len(runs.stored(folder)) == runs.FRAMES - 1
-    runs.finish(folder, "dft", "labels")
-    assert len(runs.starts(folder)) == 3
-    runs.assert_same_labels(folder, labelled)
-    runs.assert_nothing_half_done(folder)
+    runs.assert_labels_finish(folder, labelled, 3)
 
 
 @pytest.mark.faults
@@ -64,10 +61,7 @@ def test_everything_is_killed_in_the_scf(nearly_labelled, labelled):
         runs.kill(killed)
     runs.wait_for(lambda: not runs.processes(folder, ""))
     runs.unlock(folder, "dft")
-    runs.finish(folder, "dft", "labels")
-    assert len(runs.starts(folder)) == 3
-    runs.assert_same_labels(folder, labelled)
-    runs.assert_nothing_half_done(folder)
+    runs.assert_labels_finish(folder, labelled, 3)
 
 
 @pytest.mark.faults

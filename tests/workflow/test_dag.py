@@ -82,15 +82,20 @@ def files_of(repository: Path) -> list[Path]:
     return [path for path in every if not any(p.startswith(aside) for p in path.parts)]
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory) -> Path:
-    """A copy of the repository with its environments and no results."""
-    folder = tmp_path_factory.mktemp("clone")
+def clone_repository(folder: Path) -> Path:
+    """Copy the repository with its environments and no results into an empty folder."""
     for name in files_of(REPOSITORY):
-        if (REPOSITORY / name).exists():
+        if name.parts[0] != "results" and (REPOSITORY / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
     (folder / ".venv-mdsuite").symlink_to(MDSUITE.parents[1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    """A clone with a short study."""
+    folder = clone_repository(tmp_path_factory.mktemp("clone"))
     (folder / "config/studies/short.yaml").write_text(SHORT)
     return folder
 
@@ -326,3 +331,17 @@ def test_a_job_that_fails_when_it_is_run_again_is_not_forgotten(copy):
     assert file_hash(model) == weights
     settled = snakemake(copy, "again", "--cores", "2", "tables", seconds=200)
     assert "Nothing to be done" in settled.output
+
+
+def test_what_a_failed_job_was_to_make_is_not_asked_for_once_the_study_makes_it_no_more(copy):
+    """Descriptors of atoms failed; then the study's selectors no longer look at atoms."""
+    selection = "results/kcl/selection/short"
+    note = copy / "results/kcl/log/short/descriptors.log.attempt.json"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    outputs = [f"{selection}/descriptors.npy", f"{selection}/atom_descriptors.npy"]
+    note.write_text(json.dumps({"error": "MemoryError: ", "outputs": outputs}))
+    try:
+        dry = snakemake(copy, "short", "--dry-run", "--quiet", "rules", seconds=120)
+    finally:
+        note.unlink()
+    assert dry.status == 0, dry.output[-2000:]

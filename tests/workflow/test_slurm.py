@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from snakemake.profiles import ProfileConfigFileParser
-from test_dag import MDSUITE, REPOSITORY, SHORT, files_of, kill, run, snakemake, start
+from test_dag import MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
 
 NEEDED = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol"]
 NODE = socket.gethostname().split(".")[0]
@@ -80,12 +80,7 @@ PartitionName=own Nodes=ALL
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
     """A copy of the repository in which nobody has a profile of their own."""
-    folder = tmp_path_factory.mktemp("clone")
-    for name in files_of(REPOSITORY):
-        if (REPOSITORY / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
-    (folder / ".venv-mdsuite").symlink_to(MDSUITE.parents[1])
+    folder = clone_repository(tmp_path_factory.mktemp("clone"))
     (folder / "config/studies/slow.yaml").write_text(yaml.safe_dump(SLOW))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(folder / "nobody"))
