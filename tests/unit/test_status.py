@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
-from snakemake.iocontainers import InputFiles, OutputFiles, Params
+from snakemake.iocontainers import InputFiles, OutputFiles, Params, ResourceList
 from snakemake.persistence.file import FilePersistence
 
 from minset.adapter import run
@@ -44,10 +45,20 @@ def job(tmp_path):
         input=InputFiles(),
         output=OutputFiles(fromdict={"out": str(tmp_path / "out.csv")}),
         params=Params(),
+        resources=ResourceList(),
         wildcards={},
         threads=1,
         log=[str(tmp_path / "log" / "train.log")],
     )
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the GPU is there: its loss is not covered")
+def test_a_job_whose_gpu_is_lost_says_so_and_runs_on_the_processor(job):
+    done = []
+    job.resources = ResourceList(fromdict={"gpu": 1})
+    run(lambda out, threads: done.append(out), job)
+    assert done
+    assert "no GPU here that torch can use" in Path(job.log[0]).read_text()
 
 
 def test_a_failed_job_leaves_its_error_until_it_succeeds(job):

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 import yaml
 from snakemake.profiles import ProfileConfigFileParser
 from test_dag import MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
@@ -311,6 +312,10 @@ def test_a_study_runs_through_slurm_with_its_gpu_rules_on_gpus(clone, cluster):
     tasks = [line.split(":") for line in (cluster / "tasks").read_text().split()]
     seen = {job: {gpu for j, gpu in tasks if j == job} for job in {job.JobId for job in found}}
     assert seen == {job.JobId: {"0"} if job in on_gpus else {""} for job in found}
+    if not torch.cuda.is_available():  # torch cannot use the fake GPU, and these jobs' logs say so
+        logs = clone.glob("results/kcl/log/demo-gpu/**/*.log")
+        told = [log for log in logs if "no GPU here that torch can use" in log.read_text()]
+        assert len(told) == len(on_gpus)
 
 
 def test_the_profile_of_ones_own_submits_the_jobs(clone, cluster, tmp_path, monkeypatch):

@@ -41,6 +41,7 @@ def _run(main, snakemake, more: dict) -> None:
         print(f"# {time.strftime('%Y-%m-%d %H:%M:%S')} {snakemake.rule}", file=file)
         try:
             with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+                _say_if_gpu_is_lost(snakemake)
                 main(threads=snakemake.threads, **arguments, **more)
         except Exception as error:
             traceback.print_exc(file=file)
@@ -70,6 +71,16 @@ def attempt_note(log: Path) -> Path:
     are what the job was to make.
     """
     return Path(log).with_name(f"{Path(log).name}{ATTEMPT}")
+
+
+def _say_if_gpu_is_lost(snakemake) -> None:
+    """A job whose GPU is gone runs on the processor; its log says why it is slow."""
+    if not snakemake.resources.get("gpu"):
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        print("no GPU here that torch can use, although the job asked for one; using the processor")
 
 
 def _told(error: Exception, snakemake) -> str:
