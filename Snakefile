@@ -16,6 +16,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/pool.smk"
 include: "workflow/rules/select.smk"
 include: "workflow/rules/label.smk"
