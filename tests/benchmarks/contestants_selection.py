@@ -32,8 +32,11 @@ DESCRIBED_BY = {
     "fps": "schnet",
     REFERENCE: "schnet",
     "rnd": "schnet",
+    "rnd, 20 steps": "schnet",
     "entropy_gain": "environments",
 }
+# of the registry's selectors, where not their defaults
+OPTIONS = {"rnd": {"atoms": False}, "rnd, 20 steps": {"atoms": False, "max_steps": 20}}
 WARM_UP = 40, 4  # frames, and picks from them, of each process before its time counts
 NETWORK = [64, 64, 32]  # layers, as minset's
 EPOCHS, LEARNING_RATE = 50, 1e-3  # ZnNL's default and its example's
@@ -97,9 +100,9 @@ def selection(task: dict, frames: int, picks: int, folder: Path) -> Callable[[],
     given = Candidates(
         numbers, np.array(rows), runs=0 * numbers, pool=Path(task["pool"]), work=folder
     )
-    select = reference_rnd if name == REFERENCE else resolve_name(SELECTORS[name])
-    options = {"atoms": False} if name == "rnd" else {}
-    return partial(select, given, picks, task["seed"], options)
+    selector = name.partition(",")[0]
+    select = reference_rnd if name == REFERENCE else resolve_name(SELECTORS[selector])
+    return partial(select, given, picks, task["seed"], OPTIONS.get(name, {}))
 
 
 def main(task: dict) -> None:

@@ -66,7 +66,7 @@ def test_large_pools_are_made_of_distinct_frames_like_those_of_the_small_one(
         assert 0 < moved.std() < 0.25
 
 
-def test_selection_is_measured_and_reported(small_pool, tmp_path):
+def test_selection_is_measured_and_reported(contestants, small_pool, tmp_path):
     shutil.copy(small_pool[0], tmp_path / "pool.h5")
     keys = ("cpu", "cores", "memory_GB", "os", "python", "date")
     (tmp_path / "machine.json").write_text(json.dumps(dict.fromkeys(keys, 1) | {"versions": {}}))
@@ -77,7 +77,7 @@ def test_selection_is_measured_and_reported(small_pool, tmp_path):
         environment = os.environ | {"PYTHONPATH": str(BENCHMARKS.parents[1] / "workflow")}
         subprocess.run(command, cwd=BENCHMARKS, env=environment, check=True)
     table = pd.read_csv(tmp_path / "selection.csv").set_index("contestant")
-    assert set(table.index) == {"random", "fps", "ZnNL's rnd", "rnd", "entropy_gain"}
+    assert set(table.index) == set(contestants.DESCRIBED_BY)
     assert (table["selection_s"] > 0).all()
     assert (table["selection_memory_MB"] > 50).all()
     assert ((table["descriptors_s"] > 0) == (table.index != "random")).all()
