@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from measure import seconds_of
 
-from minset.pool.store import pool_size
+from minset.pool.store import pool_size, read_numbers
 from minset.select import SELECTORS
 from minset.select.candidates import Candidates, standardised
 
@@ -29,14 +29,19 @@ REFERENCE = "ZnNL's rnd"
 # what describes the frames for each contestant
 DESCRIBED_BY = {
     "random": None,
-    "fps": "schnet",
-    REFERENCE: "schnet",
-    "rnd": "schnet",
-    "rnd, 20 steps": "schnet",
+    "fps": "frames",
+    REFERENCE: "frames",
+    "rnd": "atoms",
+    "rnd, frames": "frames",
+    "rnd, frames, 20 steps": "frames",
     "entropy_gain": "environments",
 }
 # of the registry's selectors, where not their defaults
-OPTIONS = {"rnd": {"atoms": False}, "rnd, 20 steps": {"atoms": False, "max_steps": 20}}
+OPTIONS = {
+    "rnd, frames": {"atoms": False},
+    "rnd, frames, 20 steps": {"atoms": False, "max_steps": 20},
+}
+ROWS, ATOMS = "descriptors.npy", "atom_descriptors.npy"
 WARM_UP = 40, 4  # frames, and picks from them, of each process before its time counts
 NETWORK = [64, 64, 32]  # layers, as minset's
 EPOCHS, LEARNING_RATE = 50, 1e-3  # ZnNL's default and its example's
@@ -87,8 +92,12 @@ def describe(task: dict, path: Path, folder: Path) -> Callable[[], object]:
     untrained_schnet = resolve_name("minset.select.descriptors:untrained_schnet")
 
     def work():
-        rows = untrained_schnet(path, task["hyper"], task["seed"], threads=1)
-        np.save(folder / "descriptors.npy", rows)
+        atoms = None
+        if task["step"] == "atoms":
+            shape = pool_size(path), len(read_numbers(path)), task["hyper"]["features"]
+            atoms = np.lib.format.open_memmap(folder / ATOMS, "w+", np.float32, shape)
+        rows = untrained_schnet(path, task["hyper"], task["seed"], threads=1, atoms=atoms)
+        np.save(folder / ROWS, rows)
 
     return work
 
@@ -96,9 +105,15 @@ def describe(task: dict, path: Path, folder: Path) -> Callable[[], object]:
 def selection(task: dict, frames: int, picks: int, folder: Path) -> Callable[[], pd.DataFrame]:
     """What picks from the first frames of a pool; what it writes goes to the folder."""
     name, numbers = task["step"], np.arange(frames)
-    rows = np.load(Path(task["folder"]) / "descriptors.npy", mmap_mode="r")[:frames]
+    described = Path(task["folder"])
+    rows = np.load(described / ROWS, mmap_mode="r")[:frames]
     given = Candidates(
-        numbers, np.array(rows), runs=0 * numbers, pool=Path(task["pool"]), work=folder
+        numbers,
+        np.array(rows),
+        runs=0 * numbers,
+        pool=Path(task["pool"]),
+        work=folder,
+        atom_descriptors=described / ATOMS,
     )
     selector = name.partition(",")[0]
     select = reference_rnd if name == REFERENCE else resolve_name(SELECTORS[selector])

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from contestants_selection import DESCRIBED_BY
+from contestants_selection import DESCRIBED_BY, ROWS
 from frames import SEED, hyper_parameters, large_pool, pool
 from measure import append_rows, interleaved, missing, spread
 
@@ -56,7 +56,7 @@ def measure(work: Path, frames: int, names: list[str], picks: int, budget_s: flo
     task = {"pool": str(path), "small_pool": str(pool(work)), "folder": str(folder)}
     task |= {"picks": picks, "seed": SEED, "hyper": hyper_parameters("medium")}
     # rows of the frames serve the coverage of all
-    steps = {"schnet"} | {DESCRIBED_BY[name] for name in names} - {None}
+    steps = {"frames"} | {DESCRIBED_BY[name] for name in names} - {None}
     described = {step: in_a_process(task | {"step": step}) for step in sorted(steps)}
     described[None] = {"seconds": 0.0, "memory_MB": 0}
     results = {name: [] for name in names}
@@ -67,7 +67,7 @@ def measure(work: Path, frames: int, names: list[str], picks: int, budget_s: flo
         return results[name][-1]["seconds"]
 
     seconds = interleaved({name: partial(run, name) for name in names}, budget_s)
-    x = standardised(np.load(folder / "descriptors.npy"))
+    x = standardised(np.load(folder / ROWS))
     rows = []
     for name in names:
         before = described[DESCRIBED_BY[name]]

@@ -61,13 +61,13 @@ array with neighbour lists. *schnetpack*: `ASEAtomsData`, `MatScipyNeighborList`
 ABOUT_SELECTION = """\
 Frames of 100 ions: those of a short run, rescaled by up to 3 % and shaken by up to 0.2 A. Each contestant
 has a process of its own with one thread, other seeds in each repetition, and its imports not counted.
-*random* shows what a process takes that does next to nothing. *fps* (scikit-matter) and each *rnd*
-(minset's with `atoms: false`, once with `max_steps: 20` instead of 200) look at one row of numbers per
-frame, from an untrained representation (medium model); *entropy_gain* at 126 numbers per ion from quests.
-*ZnNL's rnd* is what
-[ZnNL](https://github.com/zincware/ZnNL) does at each pick, with its default training of 50 epochs,
-written in torch instead of JAX, with networks as large as minset's: the whole pool through target and
-predictor, then training on all picks so far. It may pick a frame again: see distinct picks.
+*random* shows what a process takes that does next to nothing. From an untrained representation (medium
+model) *rnd* gets one row of numbers per ion, the others one per frame: *fps* (scikit-matter) and
+*rnd, frames* (`atoms: false`, once with `max_steps: 20` instead of 200). *entropy_gain* looks at 126
+numbers per ion from quests. *ZnNL's rnd* is what [ZnNL](https://github.com/zincware/ZnNL) does at each
+pick, with its default training of 50 epochs, written in torch instead of JAX, with networks as
+large as minset's: the whole pool through target and predictor, then training on all picks so far. It may
+pick a frame again: see distinct picks.
 
 Distance of the frames of the pool to the nearest pick, in standard deviations of the rows that *fps*
 looks at: the mean over the pool, and the largest.
