@@ -4,6 +4,7 @@
 # Each environment is made once and again when its lock file changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=${PATH//"$PWD/.venv/bin:"/} # an environment is not made with a Python of its own
 PYTHON=${PYTHON:-$(command -v python3.11 || command -v python3)}
 
 say() { printf 'setup: %s\n' "$*"; }

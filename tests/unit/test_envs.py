@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 REPOSITORY = Path(__file__).parents[2]
 ENVS, SCRIPTS, LIBRARY = (REPOSITORY / f for f in ("envs", "scripts", "workflow"))
@@ -170,6 +172,12 @@ def test_lock_files_pin_every_package_once_and_exactly(lock):
     entries = [line for line in lines if line and not line.startswith("#")]
     assert [e for e in entries if not re.fullmatch(r"[A-Za-z0-9._-]+==\d[\w.!+]*", e)] == []
     assert len(locked(lock)) == len(entries)
+
+
+@pytest.mark.parametrize("lock", ["minset", "dev"])
+def test_the_packages_run_on_the_python_of_debian_12(lock):
+    asked = {name: metadata(name)["Requires-Python"] or "" for name in locked(lock)}
+    assert not [name for name, wanted in asked.items() if "3.11.2" not in SpecifierSet(wanted)]
 
 
 def test_the_tools_of_developers_do_not_pin_anything_again():
