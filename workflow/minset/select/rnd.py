@@ -98,8 +98,11 @@ def select_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
             state = {"picked": picked, "predictor": asdict(predictor)}
             write_checkpoint(candidates.work / CHECKPOINT, state, {})
             print(f"{len(picked)} of {n} frames picked, loss {picked[-1][-1]:.2e}", flush=True)
-        parts = [_novelty(predictor, x_of(b), f_of(b), distance)[0] for b in blocks]
-        novelty = torch.cat(parts)
+        # in place: kept apart, the small parts would pin the memory between them, GBs in large pools
+        novelty = torch.empty(m)
+        for block in blocks:
+            part = _novelty(predictor, x_of(block), f_of(block), distance)[0]
+            novelty[block[0] : block[-1] + 1] = part
         novelty[[pick[0] for pick in picked]] = -torch.inf
         best = torch.topk(novelty, min(SHORTLIST + 1, m))
         followed = best.indices[:SHORTLIST].sort().values.numpy()
