@@ -1,6 +1,6 @@
 """Join tables of several runs into one."""
 
-from minset.analyse.tables import collected
+from minset.compare.tables import collected
 from minset.files import write_csv
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from minset.analyse.learning import (
+from minset.compare.learning import (
     against_random,
     frames_needed,
     learning_curve,

@@ -6,8 +6,8 @@ import torch
 
 from minset.dataset import read_dataset
 from minset.files import write_csv
-from minset.model.architecture import load_model
-from minset.model.compress import compress
+from minset.model.schnet.architecture import load_model
+from minset.model.schnet.compress import compress
 
 CHECK_FRAMES = 16
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from minset.analyse.density import thermo_averages
 from minset.files import write_csv
+from minset.observe.density import thermo_averages
 
 
 def main(thermo, verdict, density, threads: int = 1) -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from minset.descriptor.schnet import untrained_schnet
 from minset.files import written_aside
-from minset.model.architecture import hyper_of
+from minset.model.schnet.architecture import hyper_of
 from minset.pool.store import read_geometries
-from minset.select.descriptors import untrained_schnet
 
 
 def main(pool, descriptors, settings: dict, atom_descriptors=None, threads: int = 1) -> None:

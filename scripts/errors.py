@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from minset.analyse.errors import error_row, predictions
 from minset.dataset import read_dataset
 from minset.files import write_csv
+from minset.observe.errors import error_row, predictions
 
 
 def main(test, model, forces, energies, errors, threads: int = 1) -> None:

@@ -1,7 +1,7 @@
 """Partial RDFs, self-diffusion and ionic conductivity of a trajectory with MDSuite 0.2.0.
 
 Runs in MDSuite's own environment (envs/mdsuite.lock) and imports nothing of minset. Its tables
-have the columns of minset.analyse, and ``source`` = mdsuite. MDSuite computes the pair histograms
+have the columns of minset.observe, and ``source`` = mdsuite. MDSuite computes the pair histograms
 and the mean squared displacements; `_mend_mdsuite` says what of it had to be replaced. Nothing in
 it is random.
 """
@@ -189,7 +189,7 @@ def _pair_histograms(self, indices: tf.Tensor, start_batch: tf.Tensor, d_ij: tf.
 def _scan(path: Path) -> SimpleNamespace:
     """Offsets of the complete frames of a dump, their interval, the cell and the ions.
 
-    Charges are a dictionary by species, cations first, as in the tables of minset.analyse.
+    Charges are a dictionary by species, cations first, as in the tables of minset.observe.
     """
     offsets, steps, cells, offset = [], [], set(), 0
     with path.open("rb") as file:
@@ -276,7 +276,7 @@ def _rdf_table(
     range_A: float,
     bins: int,
 ) -> pd.DataFrame:
-    """Partial RDFs, normalised as in minset.analyse.rdf.
+    """Partial RDFs, normalised as in minset.observe.rdf.
 
     MDSuite divides by 4 pi x^2 dr with x from 0 to the range, end included, which is neither
     centre nor edge of a bin, and counts N^2 like pairs where N (N - 1) exist. Both are undone.

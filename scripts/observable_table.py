@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from minset.analyse.tables import collected, experiment
+from minset.compare.tables import collected, experiment
 from minset.files import write_csv
 
 

@@ -1,7 +1,7 @@
 """Compare the RDFs of models with those of the reference potentials."""
 
-from minset.analyse.rdf import rdf_differences
 from minset.files import write_csv
+from minset.observe.rdf import rdf_differences
 
 
 def main(tables, table, rows: list, threads: int = 1) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import ase.io
 
 from minset.files import file_hash, working_folder, write_json, written_aside
-from minset.simulate.engines import engine_of
-from minset.simulate.run import (
+from minset.md.engines import engine_of
+from minset.md.run import (
     FINAL,
     LAST_GOOD,
     THERMO,

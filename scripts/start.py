@@ -3,7 +3,7 @@
 import ase.io
 
 from minset.files import written_aside
-from minset.simulate.start import melt
+from minset.md.melt import melt
 
 
 def main(start, system: dict, settings: dict, threads: int = 1) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from minset.analyse.rdf import rdf_peaks, run_rdfs
 from minset.files import write_csv
+from minset.observe.rdf import rdf_peaks, run_rdfs
 
 
 def main(trajectory, verdict, rdf, peaks, settings: dict, threads: int = 1) -> None:

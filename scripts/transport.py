@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from minset.analyse.trajectory import read_trajectory
-from minset.analyse.transport import (
+from minset.files import write_csv
+from minset.md.trajectory import read_trajectory
+from minset.observe.transport import (
     ionic_conductivity,
     mean_squared_displacement,
     self_diffusion,
 )
-from minset.files import write_csv
 
 
 def main(

@@ -26,7 +26,7 @@ def nacl() -> dict:
 @pytest.fixture(scope="session")
 def melt32(kcl):
     """32 ions of molten KCl at 1200 K with velocities."""
-    from minset.simulate.start import melt
+    from minset.md.melt import melt
 
     return melt(kcl, 32, 1.436, 1200.0, duration_ps=1.0, seed=3)
 
@@ -36,8 +36,8 @@ def model_folder(tmp_path_factory) -> Path:
     """A small SchNet with random weights, saved, and its compressed form."""
     import torch
 
-    from minset.model.architecture import build_model, hyper_of, save_model
-    from minset.model.compressed import save_compressed, tabulate
+    from minset.model.schnet.architecture import build_model, hyper_of, save_model
+    from minset.model.schnet.compressed import save_compressed, tabulate
 
     folder = tmp_path_factory.mktemp("model")
     hyper = hyper_of({"size": "small"})
@@ -85,7 +85,7 @@ def numerical_force(energy, positions: np.ndarray, atom: int, axis: int, step=1e
 
 
 def batch_of(atoms, cutoff: float, dtype=None) -> dict:
-    """One structure as input of ``minset.model.architecture.predict``, with matscipy's neighbours."""
+    """One structure as input of ``architecture.predict``, with matscipy's neighbours."""
     import torch
     from matscipy.neighbours import neighbour_list
 
@@ -104,11 +104,11 @@ def classically_labelled(frames, system: dict, folder) -> list:
     """Frames with energy, forces and stress of the system's classical potential."""
     from ase.calculators.singlepoint import SinglePointCalculator
 
-    from minset.label import classical
+    from minset.label import potential
 
     labelled = []
     for frame in frames:
-        raw = classical.label(frame, {"potential": "bmhtf", "system": system}, folder, 1)
+        raw = potential.label(frame, {"potential": "bmhtf", "system": system}, folder, 1)
         copy = frame.copy()
         copy.calc = SinglePointCalculator(
             copy, energy=raw.energy_eV, forces=raw.forces_eV_A, stress=raw.stress_eV_A3

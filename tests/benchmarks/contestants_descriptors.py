@@ -17,9 +17,9 @@ import torch
 from frames import POOL_FRAMES, POOL_IONS, SEED, database, hyper_parameters, pool, spk
 from measure import append_rows, interleaved, missing, seconds_of, spread
 
-from minset.model.architecture import build_representation
+from minset.descriptor.schnet import untrained_schnet
+from minset.model.schnet.architecture import build_representation
 from minset.pool.store import read_frames
-from minset.select.descriptors import untrained_schnet
 
 BATCH = 16
 AGREEMENT = 1e-4  # of descriptors of order one

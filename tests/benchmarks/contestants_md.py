@@ -22,9 +22,9 @@ from schnetpack.md.neighborlist_md import NeighborListMD
 from schnetpack.md.simulation_hooks import LangevinThermostat, SimulationHook
 from schnetpack.transform import MatScipyNeighborList
 
-from minset.lammps_session import gather, load_atoms, open_lammps
+from minset.md.engines import LIMITS, model_engine
+from minset.md.session import gather, load_atoms, open_lammps
 from minset.model.evaluators import evaluator_of
-from minset.simulate.engines import LIMITS, model_engine
 
 TIMESTEP_FS, THERMOSTAT_FS = 2.0, 100.0
 SHELL_A = 2.0  # of spkmd's neighbour list, its default

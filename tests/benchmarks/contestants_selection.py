@@ -89,7 +89,7 @@ def describe(task: dict, path: Path, folder: Path) -> Callable[[], object]:
         frames = np.arange(pool_size(path))
         given = Candidates(frames, None, runs=0 * frames, pool=path, work=folder)
         return partial(entropy_gain.environments, given, entropy_gain.DEFAULTS)
-    untrained_schnet = resolve_name("minset.select.descriptors:untrained_schnet")
+    untrained_schnet = resolve_name("minset.descriptor.schnet:untrained_schnet")
 
     def work():
         atoms = None

@@ -23,8 +23,8 @@ from ase import Atoms
 from frames import POOL_IONS, SEED, database, hyper_parameters, pool, schnetpack_model, spk
 from measure import append_rows, interleaved, missing, spread
 
-from minset.model.architecture import build_model
-from minset.model.train import HISTORY, train_schnet
+from minset.model.schnet.architecture import build_model
+from minset.model.schnet.train import HISTORY, train_schnet
 from minset.pool.store import read_frames
 
 TRAIN_FRAMES, BATCH, LEARNING_RATE = 32, 4, 1e-3

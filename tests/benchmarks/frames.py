@@ -16,21 +16,21 @@ from ase import Atoms
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 
 from minset.files import written_aside
-from minset.model.architecture import (
+from minset.md.melt import melt
+from minset.model.schnet.architecture import (
     build_model,
     build_representation,
     hyper_of,
     load_model,
     save_model,
 )
-from minset.model.compress import compress
+from minset.model.schnet.compress import compress
 from minset.pool.npt import run_npt
 from minset.pool.plan import npt_ramp
 from minset.pool.store import read_frames, write_pool
-from minset.simulate.start import melt
 
 # isort: split
-# after minset.model.architecture, which mends schnetpack's import with newer torch
+# after minset.model.schnet.architecture, which mends schnetpack's import with newer torch
 import schnetpack as spk
 
 SYSTEM = Path(__file__).parents[2] / "config" / "systems" / "nacl.yaml"

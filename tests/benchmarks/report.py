@@ -56,7 +56,7 @@ validation.
 ABOUT_DESCRIPTORS = """\
 Means over the species of an untrained representation, 100 ions a frame, 16 frames at a time, from file to
 array with neighbour lists. *schnetpack*: `ASEAtomsData`, `MatScipyNeighborList`, `AtomsLoader`. *minset*:
-`minset.select.descriptors`.
+`minset.descriptor.schnet`.
 """
 ABOUT_SELECTION = """\
 Frames of 100 ions: those of a short run, rescaled by up to 3 % and shaken by up to 0.2 A. Each contestant

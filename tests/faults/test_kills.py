@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from faults import runs
-from minset.analyse.trajectory import read_trajectory
+from minset.md.trajectory import read_trajectory
 
 pytestmark = pytest.mark.timeout(1800)
 SELECTION = "results/kcl/selection/classical/rnd-s1.csv"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from faults import runs
-from minset.analyse.trajectory import read_trajectory
-from minset.simulate.engines import classical_engine
-from minset.simulate.run import TRAJECTORY, VERDICT, Protocol, run_md
+from minset.md.engines import classical_engine
+from minset.md.run import TRAJECTORY, VERDICT, Protocol, run_md
+from minset.md.trajectory import read_trajectory
 
 pytestmark = [
     pytest.mark.timeout(1800),

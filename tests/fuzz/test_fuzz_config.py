@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from minset import config
 from minset.config import ConfigError, load_study, simulation_density
 from minset.label import cp2k
-from minset.lammps_session import classical_commands
+from minset.md.session import classical_commands
 from minset.pool import pool_runs
 
 CONFIG = Path(__file__).parents[2] / "config"

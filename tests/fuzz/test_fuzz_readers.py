@@ -16,7 +16,6 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from fuzzing import NUMBERS, damaged, fuzz, show
 
-from minset.analyse.trajectory import read_trajectory
 from minset.dataset import read_dataset, write_dataset
 from minset.files import read_torch
 from minset.label.store import (
@@ -31,8 +30,10 @@ from minset.label.store import (
     write_failure,
     write_label,
 )
-from minset.model.architecture import load_model
-from minset.model.compressed import load_compressed
+from minset.md.run import THERMO, THERMO_COLUMNS, read_thermo
+from minset.md.trajectory import read_trajectory
+from minset.model.schnet.architecture import load_model
+from minset.model.schnet.compressed import load_compressed
 from minset.pool.store import (
     _DIGEST,
     _SEAL,
@@ -41,7 +42,6 @@ from minset.pool.store import (
     read_property,
     write_pool,
 )
-from minset.simulate.run import THERMO, THERMO_COLUMNS, read_thermo
 
 SETTINGS = {"cutoff_Ry": 400, "kinds": {"K": {"basis_set": "SZV"}}}
 

@@ -6,13 +6,13 @@ import torch
 from ase.build import bulk
 from conftest import numerical_force
 
-from minset.model.architecture import SIZES, build_model, hyper_of, load_model
-from minset.model.compress import ENERGY_TARGET_EV_ATOM, FORCE_TARGET_EV_A, compress
-from minset.model.compressed import load_compressed, save_compressed, tabulate
-from minset.model.evaluator import compressed_evaluator, schnetpack_evaluator
 from minset.model.repulsion import zbl_energy
-from minset.model.tables import filter_table, hermite_weights, zbl_table
-from minset.model.tabulated import weights_of
+from minset.model.schnet.architecture import SIZES, build_model, hyper_of, load_model
+from minset.model.schnet.compress import ENERGY_TARGET_EV_ATOM, FORCE_TARGET_EV_A, compress
+from minset.model.schnet.compressed import load_compressed, save_compressed, tabulate
+from minset.model.schnet.evaluator import compressed_evaluator, schnetpack_evaluator
+from minset.model.schnet.tables import filter_table, hermite_weights, zbl_table
+from minset.model.schnet.tabulated import weights_of
 
 OFFSETS = {"energy_offsets_eV": {"17": -2.5, "19": -1.5}}
 

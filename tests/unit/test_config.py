@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from minset.config import REGISTRIES, ConfigError, load_study
+from minset.config import ConfigError, load_study
+from minset.config.schema import REGISTRIES
 
 CONFIG = Path(__file__).parents[2] / "config"
 PAIR = dict.fromkeys(("A_eV", "rho_A", "sigma_A", "C_eV_A6", "D_eV_A8"), 1.0)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from minset.model.architecture import load_model
-from minset.model.compress import compress
-from minset.model.train import train_schnet
-from minset.simulate.engines import LIMITS, model_engine
-from minset.simulate.run import Protocol, read_thermo, run_md
+from minset.md.engines import LIMITS, model_engine
+from minset.md.run import Protocol, read_thermo, run_md
+from minset.model.schnet.architecture import load_model
+from minset.model.schnet.compress import compress
+from minset.model.schnet.train import train_schnet
 
 ENGINES = {"compressed": "compressed.npz", "schnetpack": "model.pt"}
 

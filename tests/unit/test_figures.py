@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from minset.analyse.learning import ERRORS, learning_curve, stable_fraction
-from minset.analyse.runs import run_row, shown_engines
+from minset.compare.learning import ERRORS, learning_curve, stable_fraction
 from minset.figures import FIGURES
+from minset.names import run_row, shown_engines
 
 SELECTORS = (
     "random",

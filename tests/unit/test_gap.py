@@ -5,14 +5,14 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import classically_labelled, numerical_force
 
+from minset.md.engines import LIMITS, model_engine
+from minset.md.run import Protocol, read_thermo, run_md
 from minset.model import MODELS
 from minset.model.evaluators import evaluator_of
 from minset.model.gap import DESCRIPTION, XML, load_gap, train_gap
 from minset.model.neighbours import undirected_pairs
 from minset.model.repulsion import zbl_of
-from minset.model.train import energy_offsets
-from minset.simulate.engines import LIMITS, model_engine
-from minset.simulate.run import Protocol, read_thermo, run_md
+from minset.model.schnet.train import energy_offsets
 
 SETTINGS = {
     "model": "gap",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from minset.analyse.learning import (
+from minset.compare.learning import (
     against_random,
     frames_at,
     frames_needed,
@@ -17,7 +17,7 @@ from minset.analyse.learning import (
     stable_fraction,
     wilson_interval,
 )
-from minset.analyse.runs import is_model, run_row, shown_engines
+from minset.names import is_model, run_row, shown_engines
 
 COLUMNS = ("force_rmse_eV_A", "force_mae_eV_A", "force_l4_eV_A", "force_max_eV_A")
 

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from ase import units
 
-from minset.analyse.rdf import partial_rdfs, rdf_peaks
-from minset.analyse.trajectory import Trajectory, read_trajectory
-from minset.analyse.transport import ionic_conductivity, self_diffusion
+from minset.md.trajectory import Trajectory, read_trajectory
+from minset.observe.rdf import partial_rdfs, rdf_peaks
+from minset.observe.transport import ionic_conductivity, self_diffusion
 
 REPOSITORY = Path(__file__).parents[2]
 PYTHON = Path(

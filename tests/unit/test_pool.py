@@ -13,13 +13,13 @@ import pool_run
 import pytest
 from ase.build import bulk
 
-from minset.label.classical import label
+from minset.label.potential import label
+from minset.md.engines import classical_engine
+from minset.md.run import TRAJECTORY, Protocol, run_md
 from minset.pool.npt import NoLiquid, require_liquid, run_npt
 from minset.pool.plan import npt_grid
 from minset.pool.runs import runs_table
 from minset.pool.store import join_runs, read_frames, read_numbers, read_property, write_pool
-from minset.simulate.engines import classical_engine
-from minset.simulate.run import TRAJECTORY, Protocol, run_md
 
 GRID = {
     "temperatures_K": [900, 2200.5],

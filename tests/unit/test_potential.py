@@ -6,12 +6,12 @@ from ase.build import bulk
 from conftest import numerical_force
 from scipy.optimize import minimize_scalar
 
-from minset.analyse.density import average_from_thermo
-from minset.label import classical
-from minset.lammps_session import classical_commands, load_atoms, open_lammps
-from minset.simulate.engines import classical_engine
-from minset.simulate.run import Protocol, read_thermo, run_md
-from minset.simulate.start import melt
+from minset.label import potential
+from minset.md.engines import classical_engine
+from minset.md.melt import melt
+from minset.md.run import Protocol, read_thermo, run_md
+from minset.md.session import classical_commands, load_atoms, open_lammps
+from minset.observe.density import average_from_thermo
 
 # Static rock-salt minimum of the Tosi-Fumi potential by direct sums with a Madelung constant of
 # 1.747565 and no cutoff: lattice constant in A, energy in eV per formula unit.
@@ -94,9 +94,9 @@ def test_forces_and_stress_are_derivatives_of_the_energy(kcl, melt32, tmp_path):
         atoms = melt32.copy()
         atoms.set_cell(cell)
         atoms.positions = positions
-        return classical.label(atoms, settings, tmp_path, 1).energy_eV
+        return potential.label(atoms, settings, tmp_path, 1).energy_eV
 
-    raw = classical.label(melt32, settings, tmp_path, 1)
+    raw = potential.label(melt32, settings, tmp_path, 1)
     for atom, axis in ((0, 0), (20, 2)):
         expected = numerical_force(energy, melt32.positions, atom, axis)
         assert raw.forces_eV_A[atom, axis] == pytest.approx(expected, abs=2e-3)

@@ -10,8 +10,10 @@ import torch
 from conftest import batch_of, numerical_force
 from matscipy.neighbours import neighbour_list
 
-from minset.lammps_session import load_atoms, open_lammps
-from minset.model.architecture import (
+from minset.md.session import load_atoms, open_lammps
+from minset.model.neighbours import VerletList, undirected_pairs
+from minset.model.repulsion import zbl_energy
+from minset.model.schnet.architecture import (
     SIZES,
     build_model,
     hyper_of,
@@ -19,9 +21,7 @@ from minset.model.architecture import (
     predict,
     save_model,
 )
-from minset.model.evaluator import schnetpack_evaluator
-from minset.model.neighbours import VerletList, undirected_pairs
-from minset.model.repulsion import zbl_energy
+from minset.model.schnet.evaluator import schnetpack_evaluator
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -50,7 +50,7 @@ def test_forces_and_virial_are_derivatives_of_the_energy(size, melt32):
 
 
 def test_without_repulsion_it_is_schnetpacks_own_potential(melt32):
-    import schnetpack as spk  # after minset.model.architecture, which mends it for newer torch
+    import schnetpack as spk  # after minset.model.schnet.architecture, which mends it for newer torch
 
     torch.manual_seed(1)
     model = build_model(hyper_of({"size": "medium", "repulsion": "none"})).double()
@@ -122,7 +122,7 @@ def test_tests_and_simulations_of_a_compressed_model_need_no_schnetpack(model_fo
 import sys
 sys.path[:0] = {[p for p in sys.path if p]!r}
 import numpy as np
-import minset.analyse.errors, minset.simulate.engines
+import minset.observe.errors, minset.md.engines
 from minset.model.evaluators import evaluator_of
 evaluate = evaluator_of(["{model_folder}/compressed.npz"], np.array([19, 17]))
 evaluate(np.array([[0.0, 0, 0], [3, 0, 0]]), 8 * np.eye(3))

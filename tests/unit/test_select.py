@@ -15,11 +15,11 @@ from quests.compression.fps import msc_conditional
 from quests.descriptor import get_descriptors, get_descriptors_multicomponent
 from quests.entropy import entropy
 
-from minset.model.architecture import hyper_of
+from minset.descriptor.schnet import untrained_schnet
+from minset.model.schnet.architecture import hyper_of
 from minset.pool.store import read_frames, read_property, write_pool
 from minset.select import SELECTORS, looks_at_atoms
 from minset.select.candidates import Candidates, read_atoms, standardised
-from minset.select.descriptors import untrained_schnet
 from minset.select.entropy_gain import environments
 from minset.select.rnd import CHECKPOINT, DEFAULTS, METRICS
 from minset.select.rnd import train as rnd_training

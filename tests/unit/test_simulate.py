@@ -10,12 +10,9 @@ import ase.io
 import numpy as np
 import pytest
 
-from minset.analyse.trajectory import read_trajectory
-from minset.lammps_session import gather, load_atoms, open_lammps
-from minset.model import evaluators
-from minset.model.evaluators import evaluator_of
-from minset.simulate.engines import LIMITS, classical_engine, model_engine
-from minset.simulate.run import (
+from minset.md.engines import LIMITS, classical_engine, model_engine
+from minset.md.melt import random_insertion
+from minset.md.run import (
     FINAL,
     LAST_GOOD,
     TRAJECTORY,
@@ -24,7 +21,10 @@ from minset.simulate.run import (
     read_thermo,
     run_md,
 )
-from minset.simulate.start import random_insertion
+from minset.md.session import gather, load_atoms, open_lammps
+from minset.md.trajectory import read_trajectory
+from minset.model import evaluators
+from minset.model.evaluators import evaluator_of
 from minset.units import BAR_EV_A3
 
 SCHNET = ("compressed.npz", "model.pt")
@@ -168,8 +168,8 @@ sys.path[:0] = {[p for p in sys.path if p]!r}
 from pathlib import Path
 import ase.io
 from conftest import read_system
-from minset.simulate.engines import classical_engine
-from minset.simulate.run import Protocol, run_md
+from minset.md.engines import classical_engine
+from minset.md.run import Protocol, run_md
 protocol = Protocol("nvt", (1200.0, 1200.0), 30.0, 1.0, 0.05, 0.01, seed=4, checkpoint_ps=0.5)
 run_md(ase.io.read("start.extxyz"), read_system("kcl"), classical_engine(), protocol, Path("run"))
 """

@@ -5,14 +5,14 @@ import pytest
 import torch
 from conftest import batch_of
 
-from minset.model.architecture import SIZES, build_model, hyper_of, predict
-from minset.model.batches import Batches
-from minset.model.compressed import load_compressed, tabulate
-from minset.model.device import device_evaluator
-from minset.model.evaluator import compressed_evaluator
 from minset.model.repulsion import zbl_of
-from minset.model.tabulated import Pairs, tabulated_predict
-from minset.model.train import SEGMENTS, energy_offsets
+from minset.model.schnet.architecture import SIZES, build_model, hyper_of, predict
+from minset.model.schnet.batches import Batches
+from minset.model.schnet.compressed import load_compressed, tabulate
+from minset.model.schnet.device import device_evaluator
+from minset.model.schnet.evaluator import compressed_evaluator
+from minset.model.schnet.tabulated import Pairs, tabulated_predict
+from minset.model.schnet.train import SEGMENTS, energy_offsets
 
 CPU = torch.device("cpu")
 

@@ -15,8 +15,8 @@ import torch
 from conftest import classically_labelled
 
 from minset.dataset import write_dataset
-from minset.model.architecture import load_model
-from minset.model.train import CHECKPOINT, HISTORY, energy_offsets, train_schnet
+from minset.model.schnet.architecture import load_model
+from minset.model.schnet.train import CHECKPOINT, HISTORY, energy_offsets, train_schnet
 
 TRAINING = {
     "batch_size": 2,
@@ -72,7 +72,7 @@ def test_stress_is_learned_when_asked(small_pool, kcl, tmp_path):
     labelled = classically_labelled(small_pool[1][::10], kcl, tmp_path)
 
     def stress_rmse(folder):
-        from minset.model.evaluator import schnetpack_evaluator
+        from minset.model.schnet.evaluator import schnetpack_evaluator
 
         model, description = load_model(folder)
         differences = []
@@ -95,7 +95,7 @@ def test_a_killed_training_ends_like_an_undisturbed_one(frames, tmp_path):
     script = f"""
 import sys
 sys.path[:0] = {[p for p in sys.path if p]!r}
-import minset.model.train as t
+import minset.model.schnet.train as t
 from minset.dataset import read_dataset
 t.CHECKPOINT_SECONDS = 0.0
 t.train_schnet(read_dataset("train.extxyz"), read_dataset("validation.extxyz"), {{"size": "small"}},

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from minset.analyse.trajectory import read_trajectory
 from minset.figures import FIGURES
 from minset.files import file_hash
+from minset.md.trajectory import read_trajectory
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from minset.adapter import ATTEMPT
-from minset.analyse.runs import is_model, run_row, shown_engines
+from minset.names import is_model, run_row, shown_engines
 from minset.label import cp2k
 from minset.config import ConfigError, held_out_runs, load_study, simulation_density
 from minset.model import MODELS

@@ -9,8 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.path import Path as MarkerPath
 from matplotlib.ticker import NullLocator
 
-from minset.analyse.learning import ERRORS, limit_columns
-from minset.analyse.runs import is_model, run_row
+from minset.compare.learning import ERRORS, limit_columns
 from minset.figures.style import (
     REFERENCE,
     engine_label,
@@ -21,6 +20,7 @@ from minset.figures.style import (
     selector_handles,
     selector_styles,
 )
+from minset.names import is_model, run_row
 from minset.pool.store import read_numbers, read_property
 
 # at most so many sizes have a row of panels each; of more, only the largest

@@ -5,8 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from minset.analyse.learning import survived_ps
-from minset.analyse.runs import shown_engines
+from minset.compare.learning import survived_ps
 from minset.figures.style import (
     COLORS,
     LINE_COLORS,
@@ -17,6 +16,7 @@ from minset.figures.style import (
     nothing_to_show,
     panels,
 )
+from minset.names import shown_engines
 from minset.system import POTENTIALS, reference_density_g_cm3
 
 

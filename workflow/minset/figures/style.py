@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import AutoLocator, FuncFormatter, LogLocator, NullFormatter
 
-from minset.analyse.runs import is_model, run_row
 from minset.files import written_aside
+from minset.names import is_model, run_row
 
 # Okabe and Ito's palette, told apart in all kinds of colour vision
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"]

@@ -19,7 +19,7 @@ class Model(NamedTuple):
 _GAP_FILES = ("gap.xml", "model.json")
 MODELS = {
     "schnet": Model(
-        "minset.model.train:train_schnet", ("compressed.npz",), ("model.pt", "model.json")
+        "minset.model.schnet.train:train_schnet", ("compressed.npz",), ("model.pt", "model.json")
     ),
     "gap": Model("minset.model.gap:train_gap", _GAP_FILES, _GAP_FILES),
 }

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from minset.model.architecture import load_model
-from minset.model.compressed import load_compressed
-from minset.model.device import device_evaluator
-from minset.model.evaluator import Evaluator, compressed_evaluator, schnetpack_evaluator
+from minset.evaluation import Evaluator
 from minset.model.gap import gap_evaluator, load_gap
+from minset.model.schnet.architecture import load_model
+from minset.model.schnet.compressed import load_compressed
+from minset.model.schnet.device import device_evaluator
+from minset.model.schnet.evaluator import compressed_evaluator, schnetpack_evaluator
 
 
 def evaluator_of(files: Sequence[Path], numbers: np.ndarray, threads: int = 1) -> Evaluator:

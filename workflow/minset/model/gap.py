@@ -22,11 +22,11 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from threadpoolctl import threadpool_limits
 
+from minset.evaluation import Evaluation, Evaluator, shortest_distances
 from minset.files import file_hash, write_json, written_aside
-from minset.model.evaluator import Evaluation, Evaluator, shortest_distances
 from minset.model.neighbours import undirected_pairs
 from minset.model.repulsion import zbl_of
-from minset.model.train import energy_offsets
+from minset.model.schnet.train import energy_offsets
 
 XML, DESCRIPTION, LABELS = "gap.xml", "model.json", "labels.xyz"
 
@@ -165,7 +165,7 @@ def gap_evaluator(potential, description: dict, numbers: np.ndarray, threads: in
     -------
     callable
         ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``. As of
-        ``minset.model.evaluator.compressed_evaluator``.
+        ``minset.model.schnet.evaluator.compressed_evaluator``.
     """
     threadpool_limits(threads, user_api="blas")
     settings = description["settings"]

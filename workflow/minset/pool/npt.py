@@ -7,11 +7,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from minset.analyse.trajectory import read_trajectory
 from minset.files import written_aside
-from minset.simulate.engines import classical_engine
-from minset.simulate.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
-from minset.simulate.start import melt
+from minset.md.engines import classical_engine
+from minset.md.melt import melt
+from minset.md.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
+from minset.md.trajectory import read_trajectory
 from minset.system import density_fit_at, pair_parameters, reference_density_g_cm3, species_of
 
 LEAST_DIFFUSION_A2_PS = 0.15  # of a liquid; 1.5e-9 m^2/s

@@ -15,7 +15,7 @@ import torch
 from quests.descriptor import descriptor_pbc
 from quests.entropy import get_bandwidth, kernel_sum
 
-from minset.model.passes import use_threads
+from minset.model.schnet.passes import use_threads
 from minset.pool.store import read_geometries
 from minset.select.candidates import Candidates
 

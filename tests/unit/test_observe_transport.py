@@ -7,8 +7,8 @@ import pytest
 from ase import units
 from ase.data import atomic_masses, atomic_numbers
 
-from minset.analyse.trajectory import Trajectory
-from minset.analyse.transport import (
+from minset.md.trajectory import Trajectory
+from minset.observe.transport import (
     ionic_conductivity,
     mean_squared_displacement,
     self_diffusion,

@@ -2,7 +2,7 @@
 
 Names follow Schuett et al. (2018): x atom features, v = in2f(x), m the convolution sum_j W(d_ij) v_j.
 g_x is the derivative of the energy with respect to x. Every undirected pair is visited once, from
-one of its ends. ``minset.model.passes`` puts the loops together for MD, ``minset.model.tabulated``
+one of its ends. ``passes`` puts the loops together for MD, ``tabulated``
 for training.
 """
 
@@ -24,7 +24,7 @@ class Near(NamedTuple):
     count: np.ndarray  # (n,) and how many there are
     j: np.ndarray  # (p,) their other ends
     segment: np.ndarray  # (p,)
-    weights: np.ndarray  # (p, 4), see minset.model.tables.hermite_weights
+    weights: np.ndarray  # (p, 4), see minset.model.schnet.tables.hermite_weights
     slopes: np.ndarray  # (p, 4)
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from MDAnalysis.analysis.rdf import InterRDF
 from scipy.signal import find_peaks, savgol_filter
 
-from minset.analyse.runs import is_model
-from minset.analyse.trajectory import Trajectory, ordered_species, read_trajectory, to_universe
+from minset.md.trajectory import Trajectory, ordered_species, read_trajectory, to_universe
+from minset.names import is_model
 
 PEAK_PROMINENCE = 0.1
 SMOOTHING_A = 0.3

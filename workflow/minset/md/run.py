@@ -20,8 +20,8 @@ from ase import Atoms
 from ase.io.extxyz import write_extxyz
 
 from minset.files import write_csv, write_json, written_aside
-from minset.lammps_session import gather, load_atoms, open_lammps
-from minset.simulate.engines import LIMITS, Alarm, Attach
+from minset.md.engines import LIMITS, Alarm, Attach
+from minset.md.session import gather, load_atoms, open_lammps
 from minset.system import species_of
 
 TRAJECTORY, THERMO = "trajectory.lammpstrj", "thermo.csv"
@@ -97,7 +97,7 @@ def run_md(
     system
         Content of the system file.
     attach
-        Force engine, see ``minset.simulate.engines``.
+        Force engine, see ``minset.md.engines``.
     protocol
         What to run.
     folder

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from minset.model import passes
-from minset.model.architecture import build_representation
-from minset.model.compressed import tabulate_representation
-from minset.model.kernels import Near
 from minset.model.neighbours import undirected_pairs
-from minset.model.tables import hermite_weights
+from minset.model.schnet import passes
+from minset.model.schnet.architecture import build_representation
+from minset.model.schnet.compressed import tabulate_representation
+from minset.model.schnet.kernels import Near
+from minset.model.schnet.tables import hermite_weights
 from minset.pool.store import read_geometries
 
 SEGMENTS = 1024  # of the filter tables
@@ -38,7 +38,7 @@ def untrained_schnet(
     pool
         Pool file.
     hyper
-        Of the representation, see ``minset.model.architecture.build_representation``.
+        Of the representation, see ``minset.model.schnet.architecture.build_representation``.
     seed
         Of its random weights.
     threads

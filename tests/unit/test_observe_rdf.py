@@ -8,14 +8,14 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from minset.analyse.rdf import (
+from minset.md.trajectory import Trajectory
+from minset.observe.rdf import (
     partial_rdfs,
     rdf_difference,
     rdf_differences,
     rdf_peaks,
     run_rdfs,
 )
-from minset.analyse.trajectory import Trajectory
 
 
 def trajectory_of(species: np.ndarray, charges: np.ndarray, positions: np.ndarray, edges):

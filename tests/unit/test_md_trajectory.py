@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minset.analyse.trajectory import (
+from minset.md.trajectory import (
     frame_interval,
     ordered_species,
     read_trajectory,

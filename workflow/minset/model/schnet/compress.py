@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 from ase import Atoms
 
-from minset.model.compressed import save_compressed, tabulate
-from minset.model.evaluator import compressed_evaluator, schnetpack_evaluator
+from minset.model.schnet.compressed import save_compressed, tabulate
+from minset.model.schnet.evaluator import compressed_evaluator, schnetpack_evaluator
 
 # Largest differences to the network that are exported; beyond a force of 10 eV/A relative to it,
 # where float32 itself, the precision of the trained weights, is coarser than the absolute target.
@@ -37,7 +37,7 @@ def compress(
     Parameters
     ----------
     model, description
-        From ``minset.model.architecture.load_model``.
+        From ``minset.model.schnet.architecture.load_model``.
     frames
         On which the model is checked; a handful of typical ones.
     path

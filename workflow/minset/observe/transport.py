@@ -14,7 +14,7 @@ from kinisi.displacement import calculate_msd
 from kinisi.parser import Parser
 from scipp.constants import elementary_charge, k
 
-from minset.analyse.trajectory import Trajectory, frame_interval, ordered_species
+from minset.md.trajectory import Trajectory, frame_interval, ordered_species
 
 # Larger than any displacement, so that kinisi leaves the unwrapped positions as they are.
 FICTITIOUS_EDGE_A = 1e7

@@ -3,7 +3,7 @@
 Energy and forces are one forward computation: the derivative of the energy with respect to the
 distances is written out, so training needs one ordinary backward pass instead of a double one, and
 MD no graph at all. On the processor the sums over pairs are the compiled loops of
-``minset.model.kernels``; on other devices they are torch operations.
+``minset.model.schnet.kernels``; on other devices they are torch operations.
 """
 
 import math
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from minset.model import kernels
-from minset.model.compressed import Compressed
-from minset.model.passes import Layers
-from minset.model.tables import filter_table
+from minset.model.schnet import kernels
+from minset.model.schnet.compressed import Compressed
+from minset.model.schnet.passes import Layers
+from minset.model.schnet.tables import filter_table
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Pairs:
     i: torch.Tensor  # (p,)
     j: torch.Tensor  # (p,)
     segment: torch.Tensor  # (p,)
-    weights: torch.Tensor  # (p, 4), see minset.model.tables.hermite_weights
+    weights: torch.Tensor  # (p, 4), see minset.model.schnet.tables.hermite_weights
     slopes: torch.Tensor  # (p, 4)
     near: kernels.Near | None = None
 
@@ -117,7 +117,7 @@ def tabulated_predict(model: torch.nn.Module, segments: int, batch: dict) -> dic
     Parameters
     ----------
     model
-        From ``minset.model.architecture.build_model``.
+        From ``minset.model.schnet.architecture.build_model``.
     segments
         Of the filter tables.
     batch
@@ -128,7 +128,7 @@ def tabulated_predict(model: torch.nn.Module, segments: int, batch: dict) -> dic
     -------
     dict
         ``energy`` (m,) in eV, ``forces`` (n, 3) in eV/A and ``virial`` (m, 3, 3) in eV, as of
-        ``minset.model.architecture.predict``.
+        ``minset.model.schnet.architecture.predict``.
     """
     pairs, frame = batch["pairs"], batch["frame"]
     energies, slopes = tabulated_energy(weights_of(model, segments), batch["numbers"], pairs)

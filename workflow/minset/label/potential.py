@@ -6,7 +6,7 @@ import numpy as np
 from ase import Atoms
 
 from minset.label.store import RawLabel
-from minset.lammps_session import classical_commands, gather, load_atoms, open_lammps
+from minset.md.session import classical_commands, gather, load_atoms, open_lammps
 from minset.units import BAR_EV_A3
 
 STUDY_SETTINGS = frozenset({"potential"})

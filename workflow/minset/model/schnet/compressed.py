@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from minset.files import written_aside
-from minset.model.passes import Layers
-from minset.model.tables import filter_table, zbl_table
+from minset.model.schnet.passes import Layers
+from minset.model.schnet.tables import filter_table, zbl_table
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def tabulate_representation(
     Parameters
     ----------
     representation
-        From ``minset.model.architecture.build_representation``.
+        From ``minset.model.schnet.architecture.build_representation``.
     numbers
         Atomic numbers that occur, increasing.
     segments
@@ -67,7 +67,7 @@ def tabulate(model: torch.nn.Module, description: dict, segments: int) -> Compre
     Parameters
     ----------
     model, description
-        From ``minset.model.architecture.load_model``.
+        From ``minset.model.schnet.architecture.load_model``.
     segments
         Intervals of the tables between 0 and the cutoff.
     """

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from minset.analyse.runs import is_model, run_row
+from minset.names import is_model, run_row
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000

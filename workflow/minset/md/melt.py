@@ -8,9 +8,9 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import get_distances
 
-from minset.lammps_session import classical_commands, gather, load_atoms, open_lammps
-from minset.simulate.engines import classical_engine
-from minset.simulate.run import FINAL, Protocol, run_md
+from minset.md.engines import classical_engine
+from minset.md.run import FINAL, Protocol, run_md
+from minset.md.session import classical_commands, gather, load_atoms, open_lammps
 from minset.system import composition, mass_of, pair_parameters
 from minset.units import volume_A3
 

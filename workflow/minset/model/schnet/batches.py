@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from ase import Atoms
 
-from minset.model.kernels import Near
 from minset.model.neighbours import undirected_pairs
 from minset.model.repulsion import zbl_of
-from minset.model.tables import hermite_weights
-from minset.model.tabulated import Pairs
+from minset.model.schnet.kernels import Near
+from minset.model.schnet.tables import hermite_weights
+from minset.model.schnet.tabulated import Pairs
 
 
 class Batches:

@@ -8,11 +8,11 @@ processor the same code runs without a graph, which is how it is tested where th
 import numpy as np
 import torch
 
-from minset.model.compressed import Compressed
-from minset.model.evaluator import Evaluation, Evaluator
+from minset.evaluation import Evaluation, Evaluator
 from minset.model.neighbours import VerletList
-from minset.model.tables import hermite_weights
-from minset.model.tabulated import Pairs, tabulated_energy, weights_on
+from minset.model.schnet.compressed import Compressed
+from minset.model.schnet.tables import hermite_weights
+from minset.model.schnet.tabulated import Pairs, tabulated_energy, weights_on
 
 
 def device_evaluator(
@@ -23,7 +23,7 @@ def device_evaluator(
     Parameters
     ----------
     compressed
-        From ``minset.model.compressed.load_compressed``.
+        From ``minset.model.schnet.compressed.load_compressed``.
     numbers
         Atomic numbers, shape (n,).
     device
@@ -34,7 +34,7 @@ def device_evaluator(
     Returns
     -------
     callable
-        As of ``minset.model.evaluator.compressed_evaluator``. Sums on a GPU are not in a fixed order:
+        As of ``compressed_evaluator``. Sums on a GPU are not in a fixed order:
         two equal calls differ in the last digits.
     """
     species = np.searchsorted(compressed.numbers, numbers)

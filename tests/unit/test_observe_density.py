@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 
-from minset.analyse.density import (
+from minset.observe.density import (
     average_from_thermo,
     block_average,
     density_from_thermo,

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_numbers
 
-from minset.lammps_session import classical_commands
-from minset.model.evaluator import Evaluation
+from minset.evaluation import Evaluation
+from minset.md.session import classical_commands
 from minset.model.evaluators import evaluator_of
 from minset.system import closest_physical_A
 

@@ -12,7 +12,7 @@ import scipy.linalg.cython_blas  # where numba finds matrix products  # noqa: F4
 from numba import njit, prange
 from threadpoolctl import threadpool_limits
 
-from minset.model.kernels import (
+from minset.model.schnet.kernels import (
     OPTIONS,
     convolve_rows,
     differentiate_rows,
@@ -33,7 +33,7 @@ class Listed(NamedTuple):
 class Layers(NamedTuple):
     """Weights of the L interactions of a SchNet, as in x @ in2f."""
 
-    tables: np.ndarray  # (L, segments + 1, 2, filters), see minset.model.tables.filter_table
+    tables: np.ndarray  # (L, segments + 1, 2, filters), see minset.model.schnet.tables.filter_table
     in2f: np.ndarray  # (L, F, filters)
     out1: np.ndarray  # (L, filters, F)
     bias1: np.ndarray  # (L, F)
@@ -80,7 +80,7 @@ def _find_rows(
                 continue
             d = np.sqrt(squared)
             k = min(int(d / h), segments - 1)
-            u = d / h - k  # as in minset.model.tables.hermite_weights
+            u = d / h - k  # as in minset.model.schnet.tables.hermite_weights
             w0, w1 = (1 + 2 * u) * (1 - u) ** 2, h * u * (1 - u) ** 2
             w2, w3 = u * u * (3 - 2 * u), h * u * u * (u - 1)
             s0, s1 = 6 * u * (u - 1) / h, (3 * u - 1) * (u - 1)
@@ -122,7 +122,7 @@ def find_pairs(
     cutoff, segments
         In A; intervals of the tables.
     repulsion
-        Tables of ``minset.model.tables.zbl_table``, shape (S, S, segments + 1, 2), or with no rows.
+        Tables of ``tables.zbl_table``, shape (S, S, segments + 1, 2), or with no rows.
     near, vector, distance
         Filled: the pairs inside the cutoff, their r_j - r_i (p, 3) and distance (p,) in A.
     g_d_repulsion
@@ -160,7 +160,7 @@ def forward(chunks, rows, near, layers, x, v, parts, sigma):
     chunks, rows
         Borders of the ranges of atoms in which pairs (chunks) and atoms (rows) are worked on.
     near, layers
-        ``minset.model.kernels.Near`` and ``Layers``.
+        ``minset.model.schnet.kernels.Near`` and ``Layers``.
     x, v
         Features of the species (n, F) and v of the first interaction, v[0]; filled: x after all
         interactions, v (L, n, filters).

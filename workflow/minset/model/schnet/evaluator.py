@@ -1,38 +1,21 @@
 """Force calls: energy, forces and virial of a trained model for one structure, step after step of MD.
 
-``compressed_evaluator`` is what simulations use: filters are looked up (``minset.model.tables``) and
-derivatives are written out by hand (``minset.model.kernels``), so that a step costs neither filter
+``compressed_evaluator`` is what simulations use: filters are looked up (``tables``) and
+derivatives are written out by hand (``kernels``), so that a step costs neither filter
 networks nor an autograd graph. ``schnetpack_evaluator`` is the network itself, the reference.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from minset.model import passes
-from minset.model.architecture import predict
-from minset.model.compressed import Compressed
-from minset.model.kernels import Near, sorted_rows
+from minset.evaluation import Evaluation, Evaluator, shortest_distances
 from minset.model.neighbours import VerletList
+from minset.model.schnet import passes
+from minset.model.schnet.architecture import predict
+from minset.model.schnet.compressed import Compressed
+from minset.model.schnet.kernels import Near, sorted_rows
 
 ROWS_PER_BLOCK = 256  # atoms whose features stay in the processor's cache
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Result of one force call: eV, eV/A, eV (strain derivative), A."""
-
-    energy_eV: float
-    atomic_energies_eV: np.ndarray  # (n,), offsets included
-    forces_eV_A: np.ndarray  # (n, 3)
-    virial_eV: np.ndarray  # (3, 3), dE/dstrain; stress = virial / volume
-    shortest_A: np.ndarray  # (S, S), shortest distance between species by atomic number; inf: none
-
-
-Evaluator = Callable[[np.ndarray, np.ndarray], Evaluation]
-"""``evaluate(positions_A (n, 3), cell_A (3, 3))``"""
 
 
 def compressed_evaluator(
@@ -114,7 +97,7 @@ def schnetpack_evaluator(
     Parameters
     ----------
     model, description
-        From ``minset.model.architecture.load_model``.
+        From ``minset.model.schnet.architecture.load_model``.
     numbers
         Atomic numbers, shape (n,).
     skin_A
@@ -159,16 +142,6 @@ def schnetpack_evaluator(
         )
 
     return evaluate
-
-
-def shortest_distances(
-    numbers: np.ndarray, i: np.ndarray, j: np.ndarray, distances_A: np.ndarray
-) -> np.ndarray:
-    """``Evaluation.shortest_A`` from pairs of atoms i and j, each pair once or twice."""
-    kinds, species = np.unique(numbers, return_inverse=True)
-    shortest = np.full((len(kinds), len(kinds)), np.inf)
-    np.minimum.at(shortest, (species[i], species[j]), distances_A)
-    return np.minimum(shortest, shortest.T)
 
 
 class _Arranged:

@@ -1,7 +1,7 @@
 """Training of SchNet on energies, forces and, if wanted, stresses; exactly resumable.
 
 A plain torch loop over frames that are all in memory, with their pairs placed in the filter tables
-once (``minset.model.tabulated``).
+once (``minset.model.schnet.tabulated``).
 """
 
 import time
@@ -13,9 +13,9 @@ import torch
 from ase import Atoms
 
 from minset.files import read_checkpoint, write_checkpoint, write_csv
-from minset.model.architecture import build_model, hyper_of, save_model
-from minset.model.batches import Batches
-from minset.model.tabulated import tabulated_predict
+from minset.model.schnet.architecture import build_model, hyper_of, save_model
+from minset.model.schnet.batches import Batches
+from minset.model.schnet.tabulated import tabulated_predict
 
 CHECKPOINT, HISTORY = "checkpoint.pt", "history.csv"
 CHECKPOINT_SECONDS = 15.0
@@ -42,7 +42,7 @@ def train_schnet(
     train, validation
         Frames with energy, forces and (if its weight is not zero) stress.
     settings
-        ``size`` and what it overrides, see ``minset.model.architecture.hyper_of``.
+        ``size`` and what it overrides, see ``minset.model.schnet.architecture.hyper_of``.
     training
         ``batch_size``, ``learning_rate`` (Adam), ``max_epochs``, ``patience`` (epochs without
         improvement after which training stops; the learning rate is halved at a third of it),

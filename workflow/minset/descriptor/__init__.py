@@ -1,0 +1,1 @@
+"""Descriptors: what selectors see of the atoms of a frame."""

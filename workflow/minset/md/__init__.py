@@ -1,0 +1,1 @@
+"""Molecular dynamics in LAMMPS with any force engine: session, runs, melts, trajectories."""

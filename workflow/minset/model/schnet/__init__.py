@@ -1,0 +1,1 @@
+"""SchNet: the network, its training, and force calls with tabulated filters."""

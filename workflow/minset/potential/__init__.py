@@ -1,0 +1,1 @@
+"""Potentials: what makes forces without being trained here."""
