@@ -17,7 +17,7 @@ import torch
 from frames import POOL_FRAMES, POOL_IONS, SEED, database, hyper_parameters, pool, spk
 from measure import append_rows, interleaved, missing, seconds_of, spread
 
-from minset.descriptor.schnet import untrained_schnet
+from minset.descriptor.representation import frames_described
 from minset.model.schnet.architecture import build_representation
 from minset.pool.store import read_frames
 
@@ -60,7 +60,7 @@ def minset_descriptors(work: Path, hyper: dict) -> Callable[[], np.ndarray]:
 
     def descriptors() -> np.ndarray:
         with contextlib.redirect_stdout(io.StringIO()):
-            return untrained_schnet(pool(work), hyper, SEED, threads, BATCH)
+            return frames_described(pool(work), hyper, SEED, threads, BATCH)
 
     return descriptors
 

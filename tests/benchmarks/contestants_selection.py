@@ -21,7 +21,8 @@ import pandas as pd
 import torch
 from measure import seconds_of
 
-from minset.pool.store import pool_size, read_numbers
+from minset.pool.store import pool_size
+from minset.registry import defaults_of
 from minset.select import SELECTORS
 from minset.select.candidates import Candidates, standardised
 
@@ -85,19 +86,18 @@ def reference_rnd(candidates: Candidates, n: int, seed: int, options: dict) -> p
 def describe(task: dict, path: Path, folder: Path) -> Callable[[], object]:
     """What makes the descriptors of a pool; they are then in the folder."""
     if task["step"] == "environments":
-        entropy_gain = resolve_name("minset.select.entropy_gain")
+        environments = resolve_name("minset.select.environments:environments")
         frames = np.arange(pool_size(path))
         given = Candidates(frames, None, runs=0 * frames, pool=path, work=folder)
-        return partial(entropy_gain.environments, given, entropy_gain.DEFAULTS)
-    untrained_schnet = resolve_name("minset.descriptor.schnet:untrained_schnet")
+        return partial(environments, given, defaults_of(SELECTORS["entropy_gain"].options))
+    representation = resolve_name("minset.descriptor.representation")
 
     def work():
-        atoms = None
+        hyper, seed = task["hyper"], task["seed"]
         if task["step"] == "atoms":
-            shape = pool_size(path), len(read_numbers(path)), task["hyper"]["features"]
-            atoms = np.lib.format.open_memmap(folder / ATOMS, "w+", np.float32, shape)
-        rows = untrained_schnet(path, task["hyper"], task["seed"], threads=1, atoms=atoms)
-        np.save(folder / ROWS, rows)
+            representation.atoms_described(path, hyper, seed, folder / ATOMS)
+        else:
+            np.save(folder / ROWS, representation.frames_described(path, hyper, seed))
 
     return work
 
@@ -106,18 +106,23 @@ def selection(task: dict, frames: int, picks: int, folder: Path) -> Callable[[],
     """What picks from the first frames of a pool; what it writes goes to the folder."""
     name, numbers = task["step"], np.arange(frames)
     described = Path(task["folder"])
-    rows = np.load(described / ROWS, mmap_mode="r")[:frames]
+    rows = None
+    if DESCRIBED_BY[name] == "frames":
+        rows = np.array(np.load(described / ROWS, mmap_mode="r")[:frames])
     given = Candidates(
         numbers,
-        np.array(rows),
+        rows,
         runs=0 * numbers,
         pool=Path(task["pool"]),
         work=folder,
         atom_descriptors=described / ATOMS,
     )
     selector = name.partition(",")[0]
-    select = reference_rnd if name == REFERENCE else resolve_name(SELECTORS[selector])
-    return partial(select, given, picks, task["seed"], OPTIONS.get(name, {}))
+    if name == REFERENCE:
+        return partial(reference_rnd, given, picks, task["seed"], {})
+    record = SELECTORS[selector]
+    options = defaults_of(record.options) | OPTIONS.get(name, {})
+    return partial(record.select, given, picks, task["seed"], options)
 
 
 def main(task: dict) -> None:

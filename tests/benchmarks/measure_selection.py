@@ -91,7 +91,7 @@ def main(plan: dict) -> None:
         return
     table, work = Path(plan["results"]) / "selection.csv", Path(plan["work"])
     asked = plan["selection"]
-    ions = len(read_numbers(pool(work)))
+    ions = read_numbers(pool(work)).shape[1]
     for frames in asked["frames"]:
         key = {"frames": frames, "ions": ions, "picks": asked["picks"], "threads": 1}
         able = [name for name in DESCRIBED_BY if frames <= LARGEST_POOL.get(name, frames)]

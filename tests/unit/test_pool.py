@@ -1,17 +1,26 @@
 """Pools: which runs fill one, what a frame holds, how it is stored, and what stops a study."""
 
+import contextlib
+import fcntl
 import gc
+import os
+import resource
+import shutil
 import subprocess
 import sys
 import weakref
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pool as pool_script
 import pool_run
 import pytest
+import znh5md
+from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from minset.label.potential import label
 from minset.md.engines import classical_engine
@@ -19,7 +28,16 @@ from minset.md.run import TRAJECTORY, Protocol, run_md
 from minset.pool.npt import NoLiquid, require_liquid, run_npt
 from minset.pool.plan import npt_grid
 from minset.pool.runs import runs_table
-from minset.pool.store import join_runs, read_frames, read_numbers, read_property, write_pool
+from minset.pool.store import (
+    join_runs,
+    pool_size,
+    read_frames,
+    read_geometries,
+    read_numbers,
+    read_property,
+    summary,
+    write_pool,
+)
 
 GRID = {
     "temperatures_K": [900, 2200.5],
@@ -50,7 +68,7 @@ def test_atomic_energies_add_up_to_the_energy(small_pool):
     assert total == pytest.approx(read_property(path, "energy_eV"), abs=1e-3)
     sizes = read_property(path, "force_size_eV_A", frames_per_block=7)
     assert np.allclose(sizes, [np.linalg.norm(f.get_forces(), axis=1) for f in frames])
-    assert np.array_equal(read_numbers(path), frames[0].numbers)
+    assert np.array_equal(read_numbers(path), [frame.numbers for frame in frames])
 
 
 def test_summary_follows_the_ramp_and_is_dense(small_pool, tmp_path):
@@ -85,6 +103,207 @@ def test_a_damaged_pool_says_what_to_do(small_pool, tmp_path):
     damaged.write_bytes(small_pool[0].read_bytes()[:3000])
     with pytest.raises(ValueError, match="remove it and run the pool again"):
         read_frames(damaged)
+
+
+def labelled(symbols, seed, **known):
+    """A frame in a triclinic cell with random forces and energies, and what else is known of it."""
+    rng = np.random.default_rng(seed)
+    atoms = Atoms(symbols, cell=[[8, 0, 0], [1, 7, 0], [-2, 0.5, 9]], pbc=[True, True, seed % 2])
+    atoms.positions = 20 * rng.normal(size=(len(atoms), 3))
+    energies, forces = rng.normal(size=len(atoms)), rng.normal(size=(len(atoms), 3))
+    atoms.calc = SinglePointCalculator(
+        atoms, energy=energies.sum(), energies=energies, forces=forces
+    )
+    atoms.info |= known
+    return atoms
+
+
+@pytest.fixture
+def mixed():
+    """Frames of any species, order and size; some without energies, or where and when they are from."""
+    frames = [
+        labelled("K3Cl3", 0, run=0, time_ps=0.5, temperature_K=1200.0, pressure_bar=1.0),
+        labelled("ClKClKClK", 1, run=0, time_ps=1.0),
+        labelled("Au", 2),
+        labelled("Al2Mg2NaCl2K5", 3, run=2),
+        labelled("K3Cl3", 4),
+        labelled("CH4", 5, temperature_K=300.0),
+    ]
+    frames[2].calc = frames[4].calc = None
+    return frames
+
+
+@pytest.mark.parametrize("block", [1, 2, 4, 1024])
+def test_each_frame_keeps_its_own_species_order_cell_and_size(mixed, block, tmp_path):
+    path = tmp_path / "pool.h5"
+    mixed[1].calc.results["forces"][-2:] = np.nan  # not to be taken for padding
+    mixed[5].calc.results["energies"][-1] = np.nan
+    write_pool(path, mixed, frames_per_block=block)
+    assert pool_size(path) == 6
+    for frame, written in zip(
+        read_frames(path, [5, 0, 3, 1, 2, 4]), [5, 0, 3, 1, 2, 4], strict=True
+    ):
+        same = mixed[written]
+        assert frame == same  # species, positions, cell and boundary conditions
+        assert frame.info == same.info
+        results = frame.calc.results if frame.calc else {}
+        expected = same.calc.results if same.calc else {}
+        assert set(results) == set(expected)
+        for name, value in expected.items():
+            assert np.array_equal(results[name], value, equal_nan=True)
+
+
+def test_arrays_of_a_mixed_pool_are_padded(mixed, tmp_path):
+    path = tmp_path / "pool.h5"
+    write_pool(path, mixed, frames_per_block=4)
+    numbers = read_numbers(path)
+    assert numbers.shape == (6, 12)
+    energies = read_property(path, "energy_eV", frames_per_block=4)
+    atomic = read_property(path, "atomic_energies_eV", frames_per_block=4)
+    forces = read_property(path, "force_size_eV_A")
+    assert energies.shape == (6,)
+    for k, frame in enumerate(mixed):
+        n = len(frame)
+        assert np.array_equal(numbers[k], [*frame.numbers, *[0] * (12 - n)])
+        assert np.isnan(atomic[k, n:]).all()
+        assert np.isnan(forces[k, n:]).all()
+        if frame.calc is None:
+            assert np.isnan([energies[k], *atomic[k], *forces[k]]).all()
+            continue
+        assert energies[k] == frame.get_potential_energy()
+        assert np.array_equal(atomic[k, :n], frame.get_potential_energies())
+        assert np.allclose(forces[k, :n], np.linalg.norm(frame.get_forces(), axis=1))
+    seen = 0
+    for begin, own, positions, cells in read_geometries(path, 4):
+        assert begin == seen
+        for frame, z, x, cell in zip(mixed[begin:], own, positions, cells, strict=False):
+            assert np.array_equal(z[z > 0], frame.numbers)
+            assert np.array_equal(x[z > 0], frame.positions)
+            assert np.array_equal(cell, frame.cell)
+            seen += 1
+    assert seen == 6
+
+
+def test_what_a_frame_does_not_know_is_nan_in_the_summary(mixed):
+    table = summary(mixed)
+    assert table["run"].tolist()[:2] == [0, 0]
+    unknown = table.isna()
+    assert unknown["run"].tolist() == [False, False, True, False, True, True]
+    assert unknown["time_ps"].tolist() == [False, False, True, True, True, True]
+    assert unknown["temperature_K"].tolist() == [False, True, True, True, True, False]
+    assert unknown["potential_energy_eV_atom"].tolist() == [False, False, True, False, True, False]
+    assert (table["density_g_cm3"] > 0).all()
+
+
+def test_runs_of_different_compositions_are_joined(mixed, small_pool, tmp_path):
+    write_pool(tmp_path / "foreign.h5", mixed)
+    runs = {4: tmp_path / "foreign.h5", 7: small_pool[0]}
+    table = join_runs(tmp_path / "pool.h5", runs, frames_per_block=5)
+    assert table["run"].tolist() == [4] * 6 + [7] * 40
+    joined = read_frames(tmp_path / "pool.h5")
+    assert all(a == b for a, b in zip(joined, [*mixed, *small_pool[1]], strict=True))
+    assert np.array_equal(joined[-1].get_forces(), small_pool[1][-1].get_forces())
+
+
+def test_frames_of_one_size_are_stored_as_znh5md_stores_them(small_pool, tmp_path):
+    """So that pools of earlier versions, and their sums, are those of this one."""
+    frames = small_pool[1]
+    write_pool(tmp_path / "ours.h5", frames)
+    znh5md.IO(
+        tmp_path / "theirs.h5", variable_shape=False, compression="gzip", chunk_size=[16, 128]
+    ).extend(frames)
+    theirs = (tmp_path / "theirs.h5").read_bytes()
+    assert (tmp_path / "ours.h5").read_bytes().startswith(theirs)
+    for one, other in zip(read_frames(tmp_path / "theirs.h5"), frames, strict=True):
+        assert one == other  # a file without a seal is read too
+
+
+@pytest.mark.parametrize(
+    ("species", "told"),
+    [(np.nan, "no atoms, or an atom without"), (0.0, "no element"), (150.0, "no element")],
+)
+def test_an_atom_that_is_none_is_told(small_pool, tmp_path, species, told):
+    path = tmp_path / "foreign.h5"
+    znh5md.IO(path, variable_shape=False).extend(small_pool[1][:3])
+    with h5py.File(path, "r+") as file:
+        file["particles/atoms/species/value"][1, 0] = species
+    with pytest.raises(ValueError, match=told):
+        read_numbers(path)
+
+
+@pytest.fixture
+def copied(small_pool, tmp_path):
+    """A pool of its own: what is known of a whole file must not be known from another test."""
+    return Path(shutil.copy(small_pool[0], tmp_path / "copied.h5"))
+
+
+def test_a_pool_that_another_program_writes_is_locked_and_not_damaged(copied):
+    hold = (
+        f"import h5py, sys; file = h5py.File({str(copied)!r}, 'r+'); print('open', flush=True); "
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        holder.stdout.readline()
+        for read in (read_frames, pool_size, read_numbers):
+            with pytest.raises(
+                OSError, match=r"copied.h5 is locked.*HDF5_USE_FILE_LOCKING=FALSE"
+            ) as e:
+                read(copied)
+            assert "remove" not in str(e.value)
+        holder.kill()
+
+
+def test_a_lock_without_a_change_is_no_damage_either(copied):
+    with open(copied, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match=r"copied.h5 is locked.*close that program"):
+            read_frames(copied)
+    assert len(read_frames(copied)) == 40
+
+
+def test_a_pool_without_permission_says_so(copied):
+    copied.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:  # to whom everything is permitted
+            os.seteuid(65534)
+        with pytest.raises(PermissionError, match=r"no permission to read .*copied.h5.*chmod") as e:
+            read_frames(copied)
+    finally:
+        os.seteuid(user)
+        copied.chmod(0o644)
+    assert "run the pool again" not in str(e.value)
+    assert len(read_frames(copied)) == 40
+
+
+@pytest.mark.parametrize("seen_before", [False, True])
+def test_too_many_open_files_say_so(copied, seen_before):
+    """Whether it is the seal that cannot be read, or the seal is known and HDF5 gets no file."""
+    if seen_before:
+        pool_size(copied)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                opened.append(open(os.devnull))  # noqa: SIM115
+        with pytest.raises(OSError, match=r"too many files are open; raise the limit") as e:
+            pool_size(copied)
+    finally:
+        for file in opened:
+            file.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "remove" not in str(e.value)
+    assert len(read_frames(copied)) == 40
+
+
+def test_a_missing_pool_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no pool .*none.h5; run the pool again"):
+        pool_size(tmp_path / "none.h5")
 
 
 def test_a_grid_is_one_run_at_every_temperature_and_pressure():
