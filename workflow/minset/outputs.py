@@ -3,6 +3,7 @@
 A table is a `Table` in ``TABLES``. Those that collect what observables write come from the records of these.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,11 +90,10 @@ def observed_files(study: Study, table: str) -> Inputs:
     """Files of a table of observables."""
     runs = []
     for observable, file, source in collected_tables()[table]:
-        folder = f"{study.folder('observable')}/{observable}"
+        row_of = model_row if OBSERVABLES[observable].of == "model" else simulation_row
         for run in study.observed(observable):
-            of_model = OBSERVABLES[observable].of == "model"
-            row = model_row(study, run) if of_model else simulation_row(study, run)
-            runs.append((f"{folder}/{run}/{file}.csv", row | ({"source": source} if source else {})))
+            row = row_of(study, run) | ({"source": source} if source else {})
+            runs.append((f"{study.observable_folder(observable, run)}/{file}.csv", row))
     return Inputs(runs=runs)
 
 
@@ -163,8 +163,11 @@ def _rdf_differences(study: Study) -> Inputs:
     runs = study.observed("rdf")
     if not study.settings["reference"] or not any(is_model(run.split("/")[1]) for run in runs):
         return Inputs()
-    folder = f"{study.folder('observable')}/rdf"
-    return Inputs(runs=[(f"{folder}/{run}/rdf.csv", simulation_row(study, run)) for run in runs])
+    return Inputs(
+        runs=[
+            (f"{study.observable_folder('rdf', run)}/rdf.csv", simulation_row(study, run)) for run in runs
+        ]
+    )
 
 
 def several_datasets(study: Study) -> bool:
@@ -190,10 +193,11 @@ def _labels_once(files: dict, runs: list, options: dict) -> pd.DataFrame:
 
 def _verdicts(files: dict, runs: list, options: dict) -> pd.DataFrame:
     columns = ["stable", "phase", "reached_ps", "ns_per_day", "reason"]
-    verdicts = [pd.read_json(path, typ="series") for path, _ in runs]
-    return pd.DataFrame(
-        [row | dict(verdict[columns]) for (_, row), verdict in zip(runs, verdicts, strict=True)]
-    )
+    rows = []
+    for path, row in runs:
+        verdict = json.loads(Path(path).read_text())
+        rows.append(row | {column: verdict[column] for column in columns})
+    return pd.DataFrame(rows)
 
 
 def _read(files: dict, name: str) -> pd.DataFrame | None:

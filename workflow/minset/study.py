@@ -136,6 +136,12 @@ class Study:
         complete = defaults_of(record) | {k: v for k, v in options.items() if k in record}
         return canonical({k: v for k, v in complete.items() if k not in ("model", "first")})
 
+    def descriptors_of_split(self) -> list[str]:
+        """Kinds of descriptors that drawing the test frames looks at."""
+        records = [SELECTORS[kind] for kind in self.settings["test"]["selectors"]]
+        needs = [record.needs(defaults_of(record.options)) for record in records]
+        return sorted({"frames"}.union(*needs))
+
     def descriptors_of(self, name: str) -> list[str]:
         """Kinds of descriptors, ``frames`` or ``atoms``, that the selector of a set looks at."""
         needs = SELECTORS[self.selector(name)].needs(self.selector_options(name))
@@ -261,6 +267,11 @@ class Study:
             if observable in asking[run.partition("/")[0]]["observables"]
         ]
 
+    def observable_folder(self, observable: str, run: str) -> str:
+        """Folder of the tables of an observable of one run."""
+        of_model = OBSERVABLES[observable].of == "model"
+        return f"{self.folder('observable')}/{f'{observable}/' if of_model else ''}{run}"
+
     def observable_settings(self, observable: str, simulation: str | None = None) -> dict:
         """Options of an observable, with the temperature and the time step of a simulation."""
         options = dict(self.settings.get(observable, {}))
@@ -270,6 +281,17 @@ class Study:
             given = self.settings["simulations"][simulation]
             options |= {key: given[key] for key in ("temperature_K", "timestep_fs")}
         return canonical(options)
+
+    @cached_property
+    def job_names(self) -> set[str]:
+        """Names of the jobs that the study has, as in the names of their logs."""
+        parts = {
+            f"{name}/part-{part}"
+            for name in (HELD_OUT, *self.datasets)
+            for part in self.label_parts(name)
+        }
+        names = {*self.pool_runs, *self.datasets, *self.runs, *self.simulations, *parts}
+        return names | {"frames", "atoms", *self.settings["simulations"]}
 
 
 def read_study(name: str, folder: Path = Path("config")) -> Study:
