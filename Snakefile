@@ -37,9 +37,7 @@ localrules:
 
 
 onstart:
-    # Snakemake 9.27: each pass of the rate limiter plans another one in a second, with a thread of its own, and
-    # that one the next, for ever. After some hundred jobs the scheduler did nothing else: 2 s of processor for each job.
-    workflow.scheduler.job_rate_limiter = None
+    without_rate_limit(workflow)
 
 
 rule all:

@@ -7,7 +7,15 @@ from minset.figures.style import save
 
 
 def main(
-    pdf, png, name: str, system: dict, rows: list, caption: str, tables=(), threads: int = 1, **files
+    pdf,
+    png,
+    name: str,
+    system: dict,
+    rows: list,
+    caption: str,
+    tables=(),
+    threads: int = 1,
+    **files,
 ) -> None:
     """Write the figure as PDF and PNG."""
     draw = resolve_name(FIGURES[name].draw)

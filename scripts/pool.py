@@ -7,7 +7,9 @@ from minset.pool.runs import runs_table
 from minset.pool.store import join_runs, shortest_distances
 
 
-def main(frames, tables, pool, summary, runs, contacts, failed_share: float, threads: int = 1) -> None:
+def main(
+    frames, tables, pool, summary, runs, contacts, failed_share: float, threads: int = 1
+) -> None:
     """Write the pool, one row per frame, one row per run and the shortest distance of each pair of species.
 
     Stops when too many runs failed.

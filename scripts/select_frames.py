@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from minset.files import file_hash, working_folder
+from minset.pool.store import read_frames
 from minset.select import SELECTORS, next_picks
 from minset.select.candidates import read_candidates
 from minset.sets import write_set
-from minset.pool.store import read_frames
 
 
 def main(

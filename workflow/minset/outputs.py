@@ -105,7 +105,9 @@ def with_experiment(table: str) -> Callable[[dict, list, dict], pd.DataFrame]:
 
     def make(files: dict, runs: list, options: dict) -> pd.DataFrame:
         joined = [collected([path for path, _ in runs], [row for _, row in runs])]
-        temperatures = {row["simulation"]: row["temperature_K"] for _, row in runs if "simulation" in row}
+        temperatures = {
+            row["simulation"]: row["temperature_K"] for _, row in runs if "simulation" in row
+        }
         for rows_at in experiments:
             about = [
                 {"simulation": simulation, "engine": "experiment", "temperature_K": T} | row
@@ -142,7 +144,8 @@ def _stability(study: Study) -> Inputs:
     folder = study.folder("simulation")
     return Inputs(
         runs=[
-            (f"{folder}/{run}/verdict.json", simulation_row(study, run)) for run in study.simulations
+            (f"{folder}/{run}/verdict.json", simulation_row(study, run))
+            for run in study.simulations
         ]
     )
 
@@ -165,7 +168,8 @@ def _rdf_differences(study: Study) -> Inputs:
         return Inputs()
     return Inputs(
         runs=[
-            (f"{study.observable_folder('rdf', run)}/rdf.csv", simulation_row(study, run)) for run in runs
+            (f"{study.observable_folder('rdf', run)}/rdf.csv", simulation_row(study, run))
+            for run in runs
         ]
     )
 
@@ -256,7 +260,9 @@ TABLES = {
     ),
     "rdf_difference": Table(
         _rdf_differences,
-        lambda files, runs, options: rdf_differences([p for p, _ in runs], [row for _, row in runs]),
+        lambda files, runs, options: rdf_differences(
+            [p for p, _ in runs], [row for _, row in runs]
+        ),
         "Mean absolute difference between the RDF of each model and of the reference potential, and the noise floor: "
         "what two runs of one potential would differ by, from their standard errors. First peaks are model less "
         "reference. `closest` is the smallest distance with g above 0.01; far below the reference's it means that "
@@ -274,7 +280,9 @@ def tables_of(study: Study) -> list[str]:
 def reference_of(study: Study, system: str, table: str) -> dict:
     """Experimental fits that a table shows, without their citations."""
     reference = study.systems[system].get("reference", {})
-    shown = {key for record in OBSERVABLES.values() for key in record.experiment_keys.get(table, ())}
+    shown = {
+        key for record in OBSERVABLES.values() for key in record.experiment_keys.get(table, ())
+    }
     return {key: reference[key] for key in sorted(shown & reference.keys())}
 
 

@@ -101,7 +101,9 @@ class Study:
         """Sets of a selection's smaller sizes, in their order."""
         row = set_row(name)
         sizes = self._sizes[row["selector"], row["seed"]]
-        return [set_name(row["selector"], size, row["seed"]) for size in sizes if size < row["size"]]
+        return [
+            set_name(row["selector"], size, row["seed"]) for size in sizes if size < row["size"]
+        ]
 
     @cached_property
     def ordered_sets(self) -> list[str]:
@@ -170,7 +172,9 @@ class Study:
 
     def label_parts(self, name: str) -> list[int]:
         """Numbers of the jobs that label a set."""
-        return list(range(math.ceil(self.frames_of(name) / self.settings["labels"]["frames_per_job"])))
+        return list(
+            range(math.ceil(self.frames_of(name) / self.settings["labels"]["frames_per_job"]))
+        )
 
     def label_settings(self, system: str) -> dict:
         """Settings of the labeler for a system that decide what a label is."""

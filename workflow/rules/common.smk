@@ -16,6 +16,7 @@ from minset.model import MODELS
 from minset.names import HELD_OUT, dataset_of, is_model, set_row
 from minset.observe import OBSERVABLES
 from minset.outputs import TABLES, reference_of, tables_of
+from minset.snakemake_inside import without_rate_limit
 from minset.study import canonical, read_study
 
 try:

@@ -58,7 +58,9 @@ def _loss(study: Study) -> Inputs:
 def _parity(study: Study) -> Inputs:
     runs = shown_engines(study.runs)
     return Inputs(
-        runs=[(f"{study.observable_folder('errors', run)}/forces.csv", run_row(run)) for run in runs]
+        runs=[
+            (f"{study.observable_folder('errors', run)}/forces.csv", run_row(run)) for run in runs
+        ]
     )
 
 
@@ -102,7 +104,10 @@ def _rdf_selectors(study: Study) -> Inputs:
     runs = study.observed("rdf")
     if len(study.settings["selectors"]) == 1 or not any(is_model(r.split("/")[1]) for r in runs):
         return Inputs()
-    curves = [(f"{study.observable_folder('rdf', run)}/rdf.csv", simulation_row(study, run)) for run in runs]
+    curves = [
+        (f"{study.observable_folder('rdf', run)}/rdf.csv", simulation_row(study, run))
+        for run in runs
+    ]
     return Inputs(_tables("errors")(study).files, curves)
 
 
@@ -132,7 +137,8 @@ FIGURES = {
     "parity": Figure(
         "minset.figures.model:parity",
         _parity,
-        "Force components on the test set, predicted by each model against the labels." + SOME_ARE_SHOWN,
+        "Force components on the test set, predicted by each model against the labels."
+        + SOME_ARE_SHOWN,
     ),
     "learning_curve": Figure(
         "minset.figures.selectors:learning_curve",
@@ -186,7 +192,8 @@ FIGURES = {
         "minset.figures.simulation:transport",
         _tables("diffusion", "conductivity"),
         "Self-diffusion coefficients and ionic conductivity from kinisi (with uncertainties) and MDSuite on the same "
-        "trajectories, beside the experimental fits. No correction for the finite size of the cell." + SOME_ARE_SHOWN,
+        "trajectories, beside the experimental fits. No correction for the finite size of the cell."
+        + SOME_ARE_SHOWN,
         system=("species",),
     ),
     "density": Figure(
