@@ -50,8 +50,8 @@ def main(
     if again:
         first = "\n".join(again[:5])
         raise RuntimeError(
-            f"{len(again)} of {len(outcome)} frames could not be labelled this time; run again to have them "
-            f"tried again, the others are kept. The first of them:\n{first}"
+            f"{len(again)} of {len(outcome)} frames could not be labelled this time; run again to have "
+            f"them tried again, the others are kept. The first of them:\n{first}"
         )
     # a part can have no frames, and a CSV needs columns all the same
     columns = None if outcome else ["key", "status", "reason"]

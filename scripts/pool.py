@@ -10,7 +10,7 @@ from minset.pool.store import join_runs, shortest_distances
 def main(
     frames, tables, pool, summary, runs, contacts, failed_share: float, threads: int = 1
 ) -> None:
-    """Write the pool, one row per frame, one row per run and the shortest distance of each pair of species.
+    """Write the pool, a row per frame, a row per run, and the shortest distance of each pair.
 
     Stops when too many runs failed.
     """

@@ -25,7 +25,10 @@ def main(
     held_out: list,
     threads: int = 1,
 ) -> None:
-    """Write the role of each frame, and the set of test and validation frames; ``held_out`` has names of runs."""
+    """Write the role of each frame, and the set of test and validation frames.
+
+    ``held_out`` has names of runs.
+    """
     every = pd.read_csv(summary)[["frame", "run"]]
     named = pd.read_csv(runs)
     numbers = named.loc[named["name"].isin(held_out), "run"].tolist()

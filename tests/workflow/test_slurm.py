@@ -19,7 +19,7 @@ import pytest
 import torch
 import yaml
 from snakemake.profiles import ProfileConfigFileParser
-from test_dag import MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
+from running import MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
 
 NEEDED = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol"]
 NODE = socket.gethostname().split(".")[0]

@@ -1,4 +1,7 @@
-"""What jobs ask a cluster for: memory, time and GPUs, by the study, the records and the cluster's site."""
+"""What jobs ask a cluster for.
+
+Memory, time and GPUs, by the study, the records and the cluster's site.
+"""
 
 import math
 from collections.abc import Callable
@@ -7,7 +10,8 @@ from minset.names import is_model, run_row, set_row
 from minset.observe import OBSERVABLES
 from minset.study import Study
 
-# force call or MD step of a reference potential on one core, per atom; rounded up from results/benchmarks
+# force call or MD step of a reference potential on one core, per atom; rounded up from
+# results/benchmarks
 SECONDS_PER_ATOM = 3e-5
 # rules whose jobs can use a GPU
 ON_GPU = ("train", "simulate")
@@ -30,9 +34,10 @@ def asked(study: Study, site: dict, rule: str, wildcards, attempt: int) -> dict:
     Returns
     -------
     dict
-        ``mem_mb``: twice as much at each attempt. ``runtime`` in minutes: longer with each. Both are generous, and
-        at most what the site's partitions with or without GPUs give. ``gpu``: 0 or 1, where the study says so and
-        the model can use one; ``gpu_model``: its type, empty without one, or SLURM would give it one.
+        ``mem_mb``: twice as much at each attempt. ``runtime`` in minutes: longer with each. Both
+        are generous, and at most what the site's partitions with or without GPUs give. ``gpu``: 0
+        or 1, where the study says so and the model can use one; ``gpu_model``: its type, empty
+        without one, or SLURM would give it one.
     """
     seconds, megabytes = COSTS[rule](study, wildcards)
     gpu = int(rule in study.settings["gpu"] and _can_use_gpu(study, wildcards))

@@ -1,6 +1,7 @@
 """Tables of a study: which there are, what each is made from, and how.
 
-A table is a `Table` in ``TABLES``. Those that collect what observables write come from the records of these.
+A table is a `Table` in ``TABLES``. Those that collect what observables write come from the records
+of these.
 """
 
 import json
@@ -18,18 +19,19 @@ from minset.observe.rdf import rdf_differences
 from minset.study import Study
 
 COMPARISON = {
-    "learning_curve": "Force errors against the number of training frames: geometric mean over seeds and its 95 % "
-    "interval (t interval of the logarithms). The interval covers what differs between seeds, not the choice of the "
-    "test set.",
-    "stable_fraction": "Stable runs of each simulation with Wilson's 95 % interval, and the mean time that runs "
-    "survived, which counts at most the duration of the simulation (bootstrap interval; too narrow for fewer than "
-    "about ten runs).",
-    "against_random": "Errors divided by those of random selection with as many frames and the same seed: geometric "
-    "mean, 95 % interval and p-value of the paired t test; stable fractions against random's by Fisher's exact test. "
-    "P-values are of single comparisons.",
-    "frames_needed": "Number of training frames that each selector needs for the error that random selection reaches "
-    "with `random_frames`, by straight lines between the sizes of the learning curve in logarithms; in parentheses "
-    "the same for the limits of its 95 % interval. Nothing is extrapolated.",
+    "learning_curve": "Force errors against the number of training frames: geometric mean over "
+    "seeds and its 95 % interval (t interval of the logarithms). The interval covers what differs "
+    "between seeds, not the choice of the test set.",
+    "stable_fraction": "Stable runs of each simulation with Wilson's 95 % interval, and the mean "
+    "time that runs survived, which counts at most the duration of the simulation (bootstrap "
+    "interval; too narrow for fewer than about ten runs).",
+    "against_random": "Errors divided by those of random selection with as many frames and the "
+    "same seed: geometric mean, 95 % interval and p-value of the paired t test; stable fractions "
+    "against random's by Fisher's exact test. P-values are of single comparisons.",
+    "frames_needed": "Number of training frames that each selector needs for the error that random "
+    "selection reaches with `random_frames`, by straight lines between the sizes of the learning "
+    "curve in logarithms; in parentheses the same for the limits of its 95 % interval. Nothing is "
+    "extrapolated.",
 }
 
 
@@ -37,7 +39,8 @@ COMPARISON = {
 class Inputs:
     """Files that a table or a figure is made from, with ``{system}`` for the system's name.
 
-    ``files`` are single ones by name; ``runs`` has a file per run and the columns that say which run it is from.
+    ``files`` are single ones by name; ``runs`` has a file per run and the columns that say which
+    run it is from.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -51,8 +54,8 @@ class Inputs:
 class Table:
     """A table of a study.
 
-    ``inputs(study)`` is empty where the study has no such table; ``make(files, runs, options)`` gets paths and the
-    columns of each run, and ``baseline`` and the ``reference`` of the system in its options.
+    ``inputs(study)`` is empty where the study has no such table. ``make(files, runs, options)`` gets
+    paths and the columns of each run; its options are the ``baseline`` and the ``reference``.
     """
 
     inputs: Callable[[Study], Inputs]
@@ -69,7 +72,10 @@ def simulation_row(study: Study, run: str) -> dict:
 
 
 def model_row(study: Study, run: str) -> dict:
-    """What identifies a trained model, as columns; its number in a committee where the study has one."""
+    """What identifies a trained model, as columns.
+
+    Its number in a committee where the study has one.
+    """
     row = run_row(run)
     if all(model["members"] == 1 for model in study.settings["models"].values()):
         row.pop("member")
@@ -77,7 +83,7 @@ def model_row(study: Study, run: str) -> dict:
 
 
 def collected_tables() -> dict[str, list[tuple[str, str, str | None]]]:
-    """Observable, file and source of all that is collected in each study-wide table of observables."""
+    """Observable, file and source of what each table of observables collects."""
     tables: dict[str, list[tuple[str, str, str | None]]] = {}
     for name, record in OBSERVABLES.items():
         for file, collection in record.tables.items():
@@ -218,14 +224,15 @@ TABLES = {
     "labels": Table(
         _labels,
         _labels_once,
-        "Every frame that was labelled or failed: key in the label store, SCF steps, seconds, net force on the cell, "
-        "and the reason of a failure.",
+        "Every frame that was labelled or failed: key in the label store, SCF steps, seconds, net "
+        "force on the cell, and the reason of a failure.",
         "Labels",
     ),
     "stability": Table(
         _stability,
         _verdicts,
-        "The verdict on every simulation: how far it came, why it ended early if it did, and its speed.",
+        "The verdict on every simulation: how far it came, why it ended early if it did, and its "
+        "speed.",
         "Simulation",
     ),
     "learning_curve": Table(
@@ -263,10 +270,11 @@ TABLES = {
         lambda files, runs, options: rdf_differences(
             [p for p, _ in runs], [row for _, row in runs]
         ),
-        "Mean absolute difference between the RDF of each model and of the reference potential, and the noise floor: "
-        "what two runs of one potential would differ by, from their standard errors. First peaks are model less "
-        "reference. `closest` is the smallest distance with g above 0.01; far below the reference's it means that "
-        "ions came unphysically close. Runs that broke count up to the break.",
+        "Mean absolute difference between the RDF of each model and of the reference potential, "
+        "and the noise floor: what two runs of one potential would differ by, from their standard "
+        "errors. First peaks are model less reference. `closest` is the smallest distance with g "
+        "above 0.01; far below the reference's it means that ions came unphysically close. Runs "
+        "that broke count up to the break.",
         "Simulation",
     ),
 }

@@ -1,4 +1,8 @@
-"""Sets: lists of frames known at one moment, to be labelled. Exact frames in H5MD, and a table with a row for each."""
+"""Sets.
+
+Lists of frames known at one moment, to be labelled. Exact frames in H5MD, and a table with a row
+for each.
+"""
 
 from pathlib import Path
 
@@ -29,6 +33,9 @@ def write_set(frames: Path, table: Path, atoms: list[Atoms], rows: pd.DataFrame)
 
 
 def read_part(frames: Path, table: Path, part: int, size: int) -> tuple[list[Atoms], pd.DataFrame]:
-    """Frames and rows of the part of a set that one job labels: rows part * size to (part + 1) * size."""
+    """Frames and rows of the part of a set that one job labels.
+
+    Rows part * size to (part + 1) * size.
+    """
     rows = pd.read_csv(table).iloc[part * size : (part + 1) * size]
     return (read_frames(frames, rows.index.tolist()) if len(rows) else []), rows

@@ -1,4 +1,4 @@
-"""All that minset takes from inside Snakemake (9.27), beyond its command line, its API and its rules' language.
+"""All that minset takes from inside Snakemake (9.27), beyond its command line, API and language.
 
 1. `study_dag`: the DAG of a dry run without a lock. The API plans only to execute or to print.
 2. `read_marks`: marks of unfinished jobs in ``.snakemake/incomplete``.
@@ -88,7 +88,8 @@ def slurm_comment(job) -> str:
 def without_rate_limit(workflow) -> None:
     """Switch the limit on the rate of submissions off.
 
-    In 9.27 each pass of the rate limiter plans another one in a second, with a thread of its own, and that one the next,
-    for ever. After some hundred jobs the scheduler did nothing else: 2 s of processor for each job.
+    In 9.27 each pass of the rate limiter plans another one in a second, with a thread of its own,
+    and that one the next, for ever. After some hundred jobs the scheduler did nothing else: 2 s of
+    processor for each job.
     """
     workflow.scheduler.job_rate_limiter = None

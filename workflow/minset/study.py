@@ -1,7 +1,8 @@
 """A study: its names, paths, sets and runs, and the slices of system and study that its jobs use.
 
-Everything that the workflow's rules ask for, without Snakemake. A job's parameters are slices: what the job uses
-and nothing else, in an order of keys of their own. So a citation or a section of another stage changes no job.
+Everything that the workflow's rules ask for, without Snakemake. A job's parameters are slices: what
+the job uses and nothing else, in an order of keys of their own. So a citation or a section of
+another stage changes no job.
 """
 
 import math
@@ -62,7 +63,8 @@ class Study:
     def md_system(self, system: str, potential: str | None = None) -> dict:
         """What MD needs of a system: its species and, if named, one of its potentials.
 
-        Species come from the highest charge to the lowest, then by name, whatever their order in the file.
+        Species come from the highest charge to the lowest, then by name, whatever their order in
+        the file.
         """
         content = self.systems[system]
         species = content["species"]
@@ -82,7 +84,10 @@ class Study:
 
     @cached_property
     def datasets(self) -> list[str]:
-        """Names of the training sets: every selector, size and seed. A size's new frames have the same name."""
+        """Names of the training sets.
+
+        Every selector, size and seed. A size's new frames have the same name.
+        """
         return [
             set_name(selector, size, seed)
             for selector in self.settings["selectors"]
@@ -122,7 +127,10 @@ class Study:
         return set_row(name)["size"] - (set_row(before[-1])["size"] if before else 0)
 
     def selector(self, name: str) -> str:
-        """Kind of the selector that picks a set: its own, or ``first`` where there are no models yet."""
+        """Kind of the selector that picks a set.
+
+        Its own, or ``first`` where there are no models yet.
+        """
         selector = set_row(name)["selector"]
         options = self.settings["selectors"][selector]
         kind = options.get("selector", selector)
@@ -150,14 +158,20 @@ class Study:
         return sorted(needs & {"frames", "atoms"})
 
     def committee(self, name: str) -> list[str]:
-        """Models of the size before that the selector of a set looks at; none for most selectors."""
+        """Models of the size before that the selector of a set looks at.
+
+        None for most selectors.
+        """
         options = self.settings["selectors"][set_row(name)["selector"]]
         if "models" not in SELECTORS[self.selector(name)].needs(options):
             return []
         return self.members(self.smaller(name)[-1], options["model"])
 
     def random_selector(self) -> str | None:
-        """Name of the first selector of kind ``random``, with which others are compared; or None."""
+        """Name of the first selector of kind ``random``, with which others are compared.
+
+        Or None.
+        """
         for name, options in self.settings["selectors"].items():
             if options.get("selector", name) == "random":
                 return name
@@ -216,7 +230,10 @@ class Study:
         return [run for run in self.runs if self.model(run) is MODELS[kind]]
 
     def training(self, run: str) -> dict:
-        """Parameters of a training: ``settings`` of the model, of its ``training``, and its seed."""
+        """Parameters of a training.
+
+        ``settings`` of the model, of its ``training``, and its seed.
+        """
         row = run_row(run)
         settings = self.settings["models"][row["model"]]
         own = {k: v for k, v in settings.items() if k not in ("training", "members")}
@@ -229,7 +246,10 @@ class Study:
     # simulations
 
     def simulated(self, simulation: str) -> list[str]:
-        """Engines that run a simulation: the reference potentials, and the models that it asks for."""
+        """Engines that run a simulation.
+
+        The reference potentials, and the models that it asks for.
+        """
         settings = self.settings["simulations"][simulation]
         chosen = [
             run

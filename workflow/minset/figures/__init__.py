@@ -1,8 +1,9 @@
 """Figures of a study: which there are, what each is drawn from, and their captions.
 
-A figure is ``draw(system, files, tables) -> matplotlib Figure``: ``files`` are its single inputs by name, ``tables``
-pairs of a path and the columns that say which run it is from. A new one is such a function and its `Figure` here.
-Functions are named as strings for ``pkgutil.resolve_name``: knowing them imports no matplotlib.
+A figure is ``draw(system, files, tables) -> matplotlib Figure``: ``files`` are its single inputs by
+name, ``tables`` pairs of a path and the columns that say which run it is from. A new one is such a
+function and its `Figure` here. Functions are named as strings for ``pkgutil.resolve_name``: knowing
+them imports no matplotlib.
 """
 
 from collections.abc import Callable
@@ -13,14 +14,18 @@ from minset.outputs import TABLES, Inputs, simulation_row
 from minset.study import Study
 
 SOME_ARE_SHOWN = (
-    " Of more than nine models only some are shown: first the first seed, then the largest size, then the first kind "
-    "of model."
+    "Of more than nine models only some are shown: first the first seed, then the largest size, "
+    "then the first kind of model."
 )
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: function, inputs (empty where the study has no such figure), caption, parts of the system it shows."""
+    """A figure.
+
+    Function, inputs (empty where the study has no such figure), caption, parts of the system it
+    shows.
+    """
 
     draw: str
     inputs: Callable[[Study], Inputs]
@@ -34,7 +39,10 @@ def figures_of(study: Study) -> list[str]:
 
 
 def _tables(*names: str, **files: str) -> Callable[[Study], Inputs]:
-    """Inputs from tables of the study, all of which there must be; ``files`` are others by stage and name."""
+    """Inputs from tables of the study, all of which there must be.
+
+    ``files`` are others by stage and name.
+    """
 
     def inputs(study: Study) -> Inputs:
         if not all(TABLES[name].inputs(study) for name in names):
@@ -115,24 +123,25 @@ FIGURES = {
     "pool": Figure(
         "minset.figures.data:pool",
         _tables("selection", pool="pool/pool.csv", split="selection/split.csv"),
-        "Instantaneous temperature and density of the frames of the pool (grey, in each panel), with the experimental "
-        "fits where they are valid. First the test frames, which no selector could see, then the frames that each "
-        "selector picked with the first seed.",
+        "Instantaneous temperature and density of the frames of the pool (grey, in each panel), "
+        "with the experimental fits where they are valid. First the test frames, which no selector "
+        "could see, then the frames that each selector picked with the first seed.",
         system=("density",),
     ),
     "novelty": Figure(
         "minset.figures.data:novelty",
         _tables("selection"),
-        "Score of each pick at the moment it was picked, of the selectors that give one. For random network "
-        "distillation it is the distance between target and predictor network: it falls as the predictor learns what "
-        "has been seen; where it levels off, more frames bring little that is new. For a committee it is its "
-        "disagreement.",
+        "Score of each pick at the moment it was picked, of the selectors that give one. For "
+        "random network distillation it is the distance between target and predictor network: it "
+        "falls as the predictor learns what has been seen; where it levels off, more frames bring "
+        "little that is new. For a committee it is its disagreement.",
     ),
     "loss": Figure(
         "minset.figures.model:loss",
         _loss,
-        "Loss on the training set (dotted) and the validation set (solid), and the force error on the validation set, "
-        "over epochs. Circles mark the epoch whose weights were kept." + SOME_ARE_SHOWN,
+        "Loss on the training set (dotted) and the validation set (solid), and the force error on "
+        "the validation set, over epochs. Circles mark the epoch whose weights were kept."
+        + SOME_ARE_SHOWN,
     ),
     "parity": Figure(
         "minset.figures.model:parity",
@@ -143,71 +152,78 @@ FIGURES = {
     "learning_curve": Figure(
         "minset.figures.selectors:learning_curve",
         _learning_curve,
-        "Force errors on frames that no selection saw, against the number of training frames: geometric mean over "
-        "seeds and its 95 % interval. L4, the fourth root of the mean fourth power, weighs the outliers that break "
-        "simulations. Circles are filled by the share of stable runs, squares mean that none was stable. Points of "
-        "one size stand side by side.",
+        "Force errors on frames that no selection saw, against the number of training frames: "
+        "geometric mean over seeds and its 95 % interval. L4, the fourth root of the mean fourth "
+        "power, weighs the outliers that break simulations. Circles are filled by the share of "
+        "stable runs, squares mean that none was stable. Points of one size stand side by side.",
     ),
     "selector_errors": Figure(
         "minset.figures.selectors:selector_errors",
         _selector_errors,
-        "Force errors of every model on frames that no selection saw, by selector: one dot per seed, and the "
-        "geometric mean with its 95 % interval. Of more than three sizes only the largest is shown.",
+        "Force errors of every model on frames that no selection saw, by selector: one dot per "
+        "seed, and the geometric mean with its 95 % interval. Of more than three sizes only the "
+        "largest is shown.",
     ),
     "distributions": Figure(
         "minset.figures.selectors:distributions",
         _tables("selection", pool="pool/pool.h5"),
-        "Classical energies per atom, atomic energies and forces of the frames that each selector picked, all seeds "
-        "together, and of the whole pool (grey). Lines break where nothing was picked.",
+        "Classical energies per atom, atomic energies and forces of the frames that each selector "
+        "picked, all seeds together, and of the whole pool (grey). Lines break where nothing was "
+        "picked.",
     ),
     "rdf_selectors": Figure(
         "minset.figures.selectors:rdf_selectors",
         _rdf_selectors,
-        "Radial distribution function of the cations with models of the largest size, by selector: mean over the "
-        "stable runs and their range. Dotted: runs that broke, from their frames up to the break. On the right the "
-        "range below the first peak, where ions closer than in the reference are an artefact of the model.",
+        "Radial distribution function of the cations with models of the largest size, by selector: "
+        "mean over the stable runs and their range. Dotted: runs that broke, from their frames up "
+        "to the break. On the right the range below the first peak, where ions closer than in the "
+        "reference are an artefact of the model.",
     ),
     "stability": Figure(
         "minset.figures.simulation:stability",
         _tables("stability"),
-        "How long molecular dynamics with each model stayed physical. A run ends when a force exceeds its limit, "
-        "atoms come closer than 0.75 of the shortest distance of their species in the pool, or temperature or energy "
-        "drift away; the reason stands beside the bar. Models that differ in their seed share a bar, their mean; each "
-        "run is a stroke. Time is counted after equilibration.",
+        "How long molecular dynamics with each model stayed physical. A run ends when a force "
+        "exceeds its limit, atoms come closer than 0.75 of the shortest distance of their species "
+        "in the pool, or temperature or energy drift away; the reason stands beside the bar. "
+        "Models that differ in their seed share a bar, their mean; each run is a stroke. Time is "
+        "counted after equilibration.",
     ),
     "rdf": Figure(
         "minset.figures.simulation:rdf",
         _of_simulations(("rdf", "rdf", "MDAnalysis"), ("mdsuite", "mdsuite_rdf", "MDSuite")),
-        "Partial radial distribution functions of stable runs with models (colour) and the reference potential "
-        "(grey), from MDAnalysis with the standard error over five blocks, and the same from MDSuite (dashed)."
-        + SOME_ARE_SHOWN,
+        "Partial radial distribution functions of stable runs with models (colour) and the "
+        "reference potential (grey), from MDAnalysis with the standard error over five blocks, and "
+        "the same from MDSuite (dashed)." + SOME_ARE_SHOWN,
     ),
     "msd": Figure(
         "minset.figures.simulation:msd",
         _of_simulations(("transport", "msd", "kinisi")),
-        "Mean squared displacement of each species and the fit whose slope is six times the self-diffusion "
-        "coefficient (kinisi)." + SOME_ARE_SHOWN,
+        "Mean squared displacement of each species and the fit whose slope is six times the "
+        "self-diffusion coefficient (kinisi)." + SOME_ARE_SHOWN,
     ),
     "transport": Figure(
         "minset.figures.simulation:transport",
         _tables("diffusion", "conductivity"),
-        "Self-diffusion coefficients and ionic conductivity from kinisi (with uncertainties) and MDSuite on the same "
-        "trajectories, beside the experimental fits. No correction for the finite size of the cell."
-        + SOME_ARE_SHOWN,
+        "Self-diffusion coefficients and ionic conductivity from kinisi (with uncertainties) and "
+        "MDSuite on the same trajectories, beside the experimental fits. No correction for the "
+        "finite size of the cell." + SOME_ARE_SHOWN,
         system=("species",),
     ),
     "density": Figure(
         "minset.figures.simulation:density",
         _tables("density"),
-        "Mean density at constant pressure with its standard error (block averaging), and the experimental fits over "
-        "the range where they hold." + SOME_ARE_SHOWN,
+        "Mean density at constant pressure with its standard error (block averaging), and the "
+        "experimental fits over the range where they hold." + SOME_ARE_SHOWN,
         system=("density",),
     ),
 }
 
 
 def system_shown(study: Study, system: str, figure: str) -> dict:
-    """What a figure shows of a system: its name, and of its species and experimental densities what it draws."""
+    """What a figure shows of a system.
+
+    Its name, and of its species and experimental densities what it draws.
+    """
     content, wanted = study.systems[system], FIGURES[figure].system
     shown: dict = {"name": content["name"]}
     if "species" in wanted:
