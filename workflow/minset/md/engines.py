@@ -4,7 +4,7 @@ An engine is a function ``attach(lmp, symbols, system)`` that gives a LAMMPS ins
 returns a function ``alarm()`` that says what broke since the run began: an ``Alarm``, or None.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ase.data import atomic_numbers
 
 from minset.evaluation import Evaluation
 from minset.md.session import classical_commands
-from minset.model.evaluators import evaluator_of
+from minset.model import evaluator_of
 from minset.system import closest_physical_A
 
 # Dynamics beyond these count as broken; a study can change them.
@@ -45,7 +45,7 @@ def engine_of(name: str, model_files: list[str], settings: dict, threads: int) -
     name
         Of a classical potential (``minset.system.POTENTIALS``), or of a model, for messages.
     model_files
-        Paths of the model's files, see ``minset.model.evaluators.evaluator_of``, or nothing.
+        Paths of the model's files, ``model.pt`` first for the network itself, or nothing.
     settings
         Of the simulation; ``limits`` are used.
     threads
@@ -53,7 +53,9 @@ def engine_of(name: str, model_files: list[str], settings: dict, threads: int) -
     """
     if not model_files:
         return classical_engine(name)
-    return model_engine(model_files, LIMITS | settings["limits"], threads)
+    first = Path(model_files[0])
+    limits = LIMITS | settings["limits"]
+    return model_engine(first.parent, limits, threads, reference=first.name == "model.pt")
 
 
 def classical_engine(potential: str = "bmhtf") -> Attach:
@@ -67,22 +69,24 @@ def classical_engine(potential: str = "bmhtf") -> Attach:
     return attach
 
 
-def model_engine(files: Sequence[Path], limits: dict, threads: int = 1) -> Attach:
+def model_engine(folder: Path, limits: dict, threads: int = 1, reference: bool = False) -> Attach:
     """A trained model behind LAMMPS's ``fix external``: forces, energy and virial each step.
 
     Parameters
     ----------
-    files
-        Of the model, see ``minset.model.evaluators.evaluator_of``.
+    folder
+        Of the model.
     limits
         ``force_eV_A``: a larger force on any atom raises the alarm.
     threads
         Of the force calls.
+    reference
+        Whether the network itself makes the forces, instead of its tables.
     """
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
         numbers = np.array([atomic_numbers[s] for s in symbols])
-        evaluate = evaluator_of(files, numbers, threads)
+        evaluate = evaluator_of(folder, numbers, threads, reference)
         complaint: list[Alarm] = []
         failure: list[Exception] = []
         # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
