@@ -123,8 +123,8 @@ import sys
 sys.path[:0] = {[p for p in sys.path if p]!r}
 import numpy as np
 import minset.observe.errors, minset.md.engines
-from minset.model.evaluators import evaluator_of
-evaluate = evaluator_of(["{model_folder}/compressed.npz"], np.array([19, 17]))
+from minset.model import evaluator_of
+evaluate = evaluator_of("{model_folder}", np.array([19, 17]))
 evaluate(np.array([[0.0, 0, 0], [3, 0, 0]]), 8 * np.eye(3))
 sys.exit(bool({{"schnetpack", "quippy"}} & set(sys.modules)))
 """

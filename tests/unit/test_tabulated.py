@@ -5,6 +5,7 @@ import pytest
 import torch
 from conftest import batch_of
 
+from minset.model.offsets import energy_offsets
 from minset.model.repulsion import zbl_of
 from minset.model.schnet.architecture import SIZES, build_model, hyper_of, predict
 from minset.model.schnet.batches import Batches
@@ -12,7 +13,7 @@ from minset.model.schnet.compressed import load_compressed, tabulate
 from minset.model.schnet.device import device_evaluator
 from minset.model.schnet.evaluator import compressed_evaluator
 from minset.model.schnet.tabulated import Pairs, tabulated_predict
-from minset.model.schnet.train import SEGMENTS, energy_offsets
+from minset.model.schnet.train import SEGMENTS
 
 CPU = torch.device("cpu")
 

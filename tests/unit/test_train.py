@@ -16,7 +16,9 @@ from conftest import classically_labelled
 
 from minset.dataset import write_dataset
 from minset.model.schnet.architecture import load_model
-from minset.model.schnet.train import CHECKPOINT, HISTORY, energy_offsets, train_schnet
+from minset.model.offsets import energy_offsets
+from minset.model.schnet import HISTORY
+from minset.model.schnet.train import CHECKPOINT, train_network, train_schnet
 
 TRAINING = {
     "batch_size": 2,
@@ -35,7 +37,7 @@ def frames(small_pool):
 
 
 def fit(frames, folder, **changes):
-    return train_schnet(
+    return train_network(
         *frames,
         {"size": "small"},
         TRAINING | changes,
@@ -98,9 +100,9 @@ sys.path[:0] = {[p for p in sys.path if p]!r}
 import minset.model.schnet.train as t
 from minset.dataset import read_dataset
 t.CHECKPOINT_SECONDS = 0.0
-t.train_schnet(read_dataset("train.extxyz"), read_dataset("validation.extxyz"), {{"size": "small"}},
-               {TRAINING | {"max_epochs": 30, "patience": 30}!r}, seed=1, folder=sys.argv[1],
-               threads=1, provenance={{}})
+t.train_network(read_dataset("train.extxyz"), read_dataset("validation.extxyz"), {{"size": "small"}},
+                {TRAINING | {"max_epochs": 30, "patience": 30}!r}, seed=1, folder=sys.argv[1],
+                threads=1, provenance={{}})
 """
 
     def start(folder):

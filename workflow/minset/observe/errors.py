@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from minset.model.evaluators import evaluator_of
+from minset.model import evaluator_of
 
 
 def predictions(
@@ -18,7 +18,7 @@ def predictions(
     Parameters
     ----------
     files
-        Of the model, see ``minset.model.evaluators.evaluator_of``.
+        Of the model, all in its folder.
     frames
         Labelled frames.
     threads
@@ -35,7 +35,7 @@ def predictions(
     for frame in frames:
         species = frame.numbers.tobytes()
         if species not in evaluators:
-            evaluators[species] = evaluator_of(files, frame.numbers, threads)
+            evaluators[species] = evaluator_of(Path(files[0]).parent, frame.numbers, threads)
         result = evaluators[species](frame.positions, np.array(frame.cell))
         number, n = frame.info["frame"], len(frame)
         forces.append(

@@ -1,34 +1,24 @@
-"""Gaussian approximation potentials (GAP) on SOAP descriptors, through QUIP's ``gap_fit`` and quippy.
-
-Bartok, Payne, Kondor and Csanyi, Phys. Rev. Lett. 104, 136403 (2010); SOAP: Bartok, Kondor and
-Csanyi, Phys. Rev. B 87, 184115 (2013). quippy is imported when a GAP is used: its licence (ASL) is
-for academic, non-commercial work.
-
-A model on disk is ``gap.xml`` (QUIP's own format, sparse points inside; numbers, no code) and
-``model.json``.
-"""
+"""Fit of a GAP by ``gap_fit``."""
 
 import importlib.util
-import json
 import os
-import re
 import subprocess
-import xml.parsers.expat
 from pathlib import Path
 
 import ase.io
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from threadpoolctl import threadpool_limits
 
-from minset.evaluation import Evaluation, Evaluator, shortest_distances
 from minset.files import file_hash, write_json, written_aside
+from minset.model.gap import XML
+from minset.model.gap.evaluator import gap_evaluator, load_gap
 from minset.model.neighbours import undirected_pairs
+from minset.model.offsets import energy_offsets, require_trained
+from minset.model.record import DESCRIPTION
 from minset.model.repulsion import zbl_of
-from minset.model.schnet.train import energy_offsets
 
-XML, DESCRIPTION, LABELS = "gap.xml", "model.json", "labels.xyz"
+LABELS = "labels.xyz"
 
 
 def train_gap(
@@ -73,10 +63,12 @@ def train_gap(
     Raises
     ------
     ValueError
-        If ``gap_fit`` fails, with its last words.
+        If ``gap_fit`` fails, with its last words, or a validation frame has an element that no
+        training frame has.
     """
     folder = Path(folder)
     offsets = energy_offsets(train)
+    require_trained(offsets, validation)
     with_stress = "virial_sigma_eV_atom" in training
     labels = [_labels(frame, offsets, settings, with_stress) for frame in train]
     ase.io.write(folder / LABELS, labels, format="extxyz")
@@ -84,6 +76,7 @@ def train_gap(
         arguments = _arguments(sorted(offsets), settings, training, seed)
         _run_gap_fit([*arguments, f"gp_file={aside.name}"], folder, threads)
     description = {
+        "kind": "gap",
         "settings": settings,
         "training": training | {"seed": seed},
         "energy_offsets_eV": {str(z): e for z, e in offsets.items()},
@@ -100,98 +93,6 @@ def train_gap(
         flush=True,
     )
     return summary
-
-
-def load_gap(folder: Path) -> tuple[object, dict]:
-    """Read a saved model.
-
-    Returns
-    -------
-    potential, description
-        A ``quippy.potential.Potential`` and the content of ``model.json``.
-
-    Raises
-    ------
-    ValueError
-        If a file is damaged, or is more than a GAP.
-    """
-    folder = Path(folder)
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text())
-        # QUIP would end the whole process over a damaged file
-        if file_hash(folder / XML) != description["gap_xml_sha256"]:
-            raise ValueError(f"{XML} is not the file that {DESCRIPTION} describes")
-        _require_gap_alone(folder / XML)
-    except (ValueError, KeyError, TypeError, OSError, xml.parsers.expat.ExpatError) as error:
-        raise ValueError(
-            f"the model in {folder} cannot be read ({error}); remove the folder and train it again"
-        ) from error
-    from quippy.potential import Potential
-
-    path = str(folder / XML)
-    return Potential(param_filename=path, calculation_always_required=True), description
-
-
-def _require_gap_alone(path: Path) -> None:
-    """Refuse XML by which QUIP would read other files or, as it can for a potential, run a command."""
-
-    def refuse(*_):
-        raise ValueError(f"{path.name} has a document type; a GAP has none")
-
-    def look(name: str, attributes: dict):
-        potential = attributes.get("init_args", "IP GAP label=")
-        if not re.fullmatch(r"IP GAP label=\w*", potential) or "sparseX_filename" in attributes:
-            raise ValueError(f"{path.name} is more than a GAP in one file: {name} {attributes}")
-
-    parser = xml.parsers.expat.ParserCreate("US-ASCII")
-    parser.StartDoctypeDeclHandler, parser.StartElementHandler = refuse, look
-    with open(path, "rb") as file:
-        parser.ParseFile(file)
-
-
-def gap_evaluator(potential, description: dict, numbers: np.ndarray, threads: int = 1) -> Evaluator:
-    """Force calls of a GAP.
-
-    Parameters
-    ----------
-    potential, description
-        From ``load_gap``.
-    numbers
-        Atomic numbers, shape (n,).
-    threads
-        Of the linear algebra; the rest of QUIP's wheel runs on one.
-
-    Returns
-    -------
-    callable
-        ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``. As of
-        ``minset.model.schnet.evaluator.compressed_evaluator``.
-    """
-    threadpool_limits(threads, user_api="blas")
-    settings = description["settings"]
-    offset = np.array([description["energy_offsets_eV"][str(z)] for z in numbers])
-
-    def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
-        atoms = Atoms(numbers, positions, cell=cell, pbc=True)
-        potential.calculate(atoms, ["energy", "energies", "forces", "stress"])
-        atomic = potential.results["energies"] + offset
-        forces = potential.results["forces"]
-        virial = -potential.extra_results["config"]["virial"]  # QUIP's is the negative derivative
-        i, j, vectors = undirected_pairs(positions, cell, settings["cutoff_A"])
-        if settings["repulsion"] == "zbl":
-            repulsion = zbl_of(numbers, i, j, vectors, settings["cutoff_A"])
-            atomic, forces, virial = (
-                x + y for x, y in zip((atomic, forces, virial), repulsion, strict=True)
-            )
-        return Evaluation(
-            energy_eV=float(atomic.sum()),
-            atomic_energies_eV=atomic,
-            forces_eV_A=forces,
-            virial_eV=0.5 * (virial + virial.T),
-            shortest_A=shortest_distances(numbers, i, j, np.linalg.norm(vectors, axis=1)),
-        )
-
-    return evaluate
 
 
 def _labels(frame: Atoms, offsets: dict, settings: dict, with_stress: bool) -> Atoms:
