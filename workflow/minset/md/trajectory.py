@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import MDAnalysis
 import numpy as np
-from MDAnalysis.coordinates.memory import MemoryReader
+from ase.geometry import cell_to_cellpar
+
+if TYPE_CHECKING:
+    import MDAnalysis
 
 COLUMNS = ("id", "element", "q", "x", "y", "z", "xu", "yu", "zu")
 HEADER_LINES = 9
@@ -16,7 +18,7 @@ _ITEMS = {0: "TIMESTEP", 2: "NUMBER OF ATOMS", 4: "BOX BOUNDS", 8: "ATOMS"}
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Positions of ``n`` ions in ``T`` frames at a constant interval, in orthogonal cells.
+    """Positions of ``n`` ions in ``T`` frames at a constant interval.
 
     Attributes
     ----------
@@ -28,8 +30,8 @@ class Trajectory:
         Positions wrapped into the cell, whose lower corner is the origin, in A.
     unwrapped_A : np.ndarray, shape (T, n, 3)
         The same positions followed through the periodic boundaries, in A.
-    cell_lengths_A : np.ndarray, shape (T, 3)
-        Edges of the cell in A.
+    cells_A : np.ndarray, shape (T, 3, 3)
+        Cell vectors as rows in A, the first along x and the second in the plane of x and y.
     steps : np.ndarray of int, shape (T,)
         MD step of each frame.
     """
@@ -38,8 +40,13 @@ class Trajectory:
     charges: np.ndarray
     positions_A: np.ndarray
     unwrapped_A: np.ndarray
-    cell_lengths_A: np.ndarray
+    cells_A: np.ndarray
     steps: np.ndarray
+
+    @property
+    def cell_lengths_A(self) -> np.ndarray:
+        """Edges of the cell in A, shape (T, 3)."""
+        return np.linalg.norm(self.cells_A, axis=2)
 
 
 def read_trajectory(path: str | Path) -> Trajectory:
@@ -99,7 +106,7 @@ def frame_interval(trajectory: Trajectory) -> int:
     return int(trajectory.steps[1] - trajectory.steps[0])
 
 
-def to_universe(trajectory: Trajectory, dt_ps: float) -> MDAnalysis.Universe:
+def to_universe(trajectory: Trajectory, dt_ps: float) -> "MDAnalysis.Universe":
     """Wrapped positions as an MDAnalysis universe in memory (A, ps, single precision).
 
     Parameters
@@ -109,17 +116,19 @@ def to_universe(trajectory: Trajectory, dt_ps: float) -> MDAnalysis.Universe:
     dt_ps
         MD time step in ps.
     """
+    import MDAnalysis
+    from MDAnalysis.coordinates.memory import MemoryReader
+
     n_frames, n_ions = trajectory.positions_A.shape[:2]
     universe = MDAnalysis.Universe.empty(n_ions, trajectory=False)
     universe.add_TopologyAttr("types", trajectory.species.astype(object))
     universe.add_TopologyAttr("elements", trajectory.species.astype(object))
     universe.add_TopologyAttr("charges", trajectory.charges)
-    right_angles = np.full((n_frames, 3), 90.0)
     universe.load_new(
         trajectory.positions_A.astype(np.float32),
         format=MemoryReader,
         order="fac",
-        dimensions=np.hstack([trajectory.cell_lengths_A, right_angles]),
+        dimensions=np.array([cell_to_cellpar(cell) for cell in trajectory.cells_A]),
         dt=dt_ps * (frame_interval(trajectory) if n_frames > 1 else 1),
     )
     return universe
@@ -215,6 +224,6 @@ def _assemble(
         charges=charges,
         positions_A=np.stack([values[:, :3] for _, _, values in frames]) - origin,
         unwrapped_A=np.stack([values[:, 3:] for _, _, values in frames]) - origin,
-        cell_lengths_A=bounds[:, :, 1] - bounds[:, :, 0],
+        cells_A=(bounds[:, :, 1] - bounds[:, :, 0])[:, None, :] * np.eye(3),
         steps=steps,
     )
