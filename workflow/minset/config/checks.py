@@ -9,13 +9,13 @@ from ase.data import atomic_numbers
 from minset.config.schema import schema
 from minset.label import LABELERS
 from minset.pool import pool_runs
+from minset.potential import POTENTIALS
 from minset.select import SELECTORS
 from minset.system import (
     composition,
     density_fit_at,
     ions_per_formula,
     mass_of,
-    pair_names,
     reference_density_g_cm3,
 )
 from minset.units import volume_A3
@@ -30,7 +30,7 @@ def simulation_density(system: dict, simulation: dict) -> float:
     """Density in g/cm^3 at which a simulation starts."""
     if simulation["density_g_cm3"] != "experiment":
         return simulation["density_g_cm3"]
-    fit = density_fit_at(system, simulation["temperature_K"])
+    fit = density_fit_at(system["reference"]["density"], simulation["temperature_K"])
     return float(reference_density_g_cm3(fit, simulation["temperature_K"]))
 
 
@@ -44,17 +44,9 @@ def system_mistakes(system: dict) -> list[str]:
     """Mistakes within one system file that a schema cannot see."""
     unknown = [s for s in system["species"] if not atomic_numbers.get(s)]
     mistakes = [f"species.{s}: there is no such element" for s in unknown]
-    pairs = system["potential"]["pairs"]
-    named = {frozenset(name.split("-")) for name in pairs}
-    for name in pair_names(system):
-        if frozenset(name.split("-")) not in named:
-            mistakes.append(f"potential.pairs: parameters of {name} are missing")
-    for name in pairs:
-        if unknown := sorted(set(name.split("-")) - set(system["species"])):
-            mistakes.append(f"potential.pairs.{name}: {', '.join(unknown)} is not in species")
-        other = "-".join(reversed(name.split("-")))
-        if name > other and other in pairs:
-            mistakes.append(f"potential.pairs.{name}: the same pair as {other}; keep one")
+    value = system["potential"]
+    record = POTENTIALS[value["potential"]]
+    mistakes += [f"potential.{m}" for m in record.mistakes(value, list(system["species"]))]
     charge = sum(s["charge"] * s["count"] for s in system["species"].values())
     if abs(charge) > 1e-9:
         mistakes.append(f"species: one formula unit has a charge of {charge:+g} e, it must be 0")
@@ -184,7 +176,10 @@ def _pool_size_mistakes(study: dict) -> list[str]:
 def _simulation_mistakes(study: dict, system: dict, simulation: dict) -> list[str]:
     mistakes = []
     temperature = simulation["temperature_K"]
-    if simulation["density_g_cm3"] == "experiment" and density_fit_at(system, temperature) is None:
+    if (
+        simulation["density_g_cm3"] == "experiment"
+        and density_fit_at(system["reference"]["density"], temperature) is None
+    ):
         ranges = ", ".join(
             f"{f['name']} {f['min_K']:g}-{f['max_K']:g} K" for f in system["reference"]["density"]
         )

@@ -11,7 +11,7 @@ from minset.label import LABELERS
 from minset.model import MODELS
 from minset.pool import GENERATORS
 from minset.select import SELECTORS
-from minset.system import POTENTIALS
+from minset.potential import POTENTIALS
 
 REGISTRIES = {
     "generators": GENERATORS,
