@@ -2,9 +2,12 @@
 
 import pandas as pd
 
+from minset.contacts import shortest_distances_of
 from minset.files import write_csv
 from minset.pool.runs import runs_table
-from minset.pool.store import join_runs, shortest_distances
+from minset.pool.store import join_runs, pool_size, read_frames
+
+BLOCK = 1024  # frames in memory at a time
 
 
 def main(
@@ -17,8 +20,15 @@ def main(
     table = runs_table([pd.read_csv(t) for t in tables], failed_share)
     sampled = table.loc[table["status"] == "sampled", "run"]
     write_csv(summary, join_runs(pool, {run: frames[run] for run in sampled}))
-    write_csv(contacts, shortest_distances(pool))
+    shortest = shortest_distances_of(_every_frame(pool))
+    write_csv(contacts, pd.DataFrame(shortest.items(), columns=["pair", "shortest_A"]))
     write_csv(runs, table)
+
+
+def _every_frame(pool):
+    size = pool_size(pool)
+    for begin in range(0, size, BLOCK):
+        yield from read_frames(pool, range(begin, min(begin + BLOCK, size)))
 
 
 if "snakemake" in globals():

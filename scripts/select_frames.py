@@ -7,8 +7,9 @@ import pandas as pd
 
 from minset.files import file_hash, working_folder
 from minset.pool.store import read_frames
-from minset.select import SELECTORS, next_picks
-from minset.select.candidates import read_candidates
+from minset.select import SELECTORS
+from minset.select.candidates import descriptor_files, read_candidates
+from minset.select.picks import next_picks
 from minset.sets import write_set
 
 
@@ -45,7 +46,13 @@ def main(
     identity["inputs"] = [file_hash(path) for path in (pool, split, *descriptors, *known, *models)]
     work = working_folder(Path(table).with_suffix("") / "work", identity)
     candidates = read_candidates(
-        chosen, pool, descriptors, work, known=before, models=models, threads=threads
+        chosen,
+        pool,
+        work,
+        **descriptor_files(descriptors),
+        known=tuple(before),
+        models=tuple(dict.fromkeys(Path(path).parent for path in models)),
+        threads=threads,
     )
     picks = next_picks(SELECTORS[selector], candidates, size, seed, options)
     picks.insert(1, "origin", str(pool))

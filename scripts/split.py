@@ -7,7 +7,7 @@ import pandas as pd
 
 from minset.files import write_csv
 from minset.pool.store import read_frames
-from minset.select.candidates import read_candidates
+from minset.select.candidates import descriptor_files, read_candidates
 from minset.select.split import finite_frames, split_frames
 from minset.sets import write_set
 
@@ -35,10 +35,10 @@ def main(
 
     def candidates_of(rows: pd.DataFrame):
         work = Path(tempfile.mkdtemp(dir=folder))
-        return read_candidates(rows, pool, descriptors, work, threads=threads)
+        return read_candidates(rows, pool, work, **descriptor_files(descriptors), threads=threads)
 
     with tempfile.TemporaryDirectory(dir=Path(split).parent) as folder:
-        finite = finite_frames(pool, descriptors)
+        finite = finite_frames(pool, descriptor_files(descriptors)["descriptors"])
         roles = split_frames(every, finite, test, validation, numbers, candidates_of)
     apart = roles[roles["role"].isin(["test", "validation"])].reset_index(drop=True)
     apart.insert(0, "origin", str(pool))

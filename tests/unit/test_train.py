@@ -15,10 +15,10 @@ import torch
 from conftest import classically_labelled
 
 from minset.dataset import write_dataset
-from minset.model.schnet.architecture import load_model
 from minset.model.offsets import energy_offsets
 from minset.model.schnet import HISTORY
-from minset.model.schnet.train import CHECKPOINT, train_network, train_schnet
+from minset.model.schnet.architecture import load_model
+from minset.model.schnet.train import CHECKPOINT, train_network
 
 TRAINING = {
     "batch_size": 2,

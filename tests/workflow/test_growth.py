@@ -98,7 +98,12 @@ def reversed_keys(content):
 
 @pytest.mark.parametrize(
     "edit",
-    [_sources, _cp2k, lambda s: s.pop("cp2k") and None, lambda s: s.pop("melting_point_K") and None],
+    [
+        _sources,
+        _cp2k,
+        lambda s: s.pop("cp2k") and None,
+        lambda s: s.pop("melting_point_K") and None,
+    ],
     ids=["citations", "cp2k", "no cp2k", "no melting point"],
 )
 def test_what_no_job_uses_plans_nothing(change, edit):

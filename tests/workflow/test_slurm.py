@@ -18,8 +18,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from snakemake.profiles import ProfileConfigFileParser
 from running import MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
+from snakemake.profiles import ProfileConfigFileParser
 
 NEEDED = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol"]
 NODE = socket.gethostname().split(".")[0]

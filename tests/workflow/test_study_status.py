@@ -8,7 +8,10 @@ import yaml
 from running import SHORT, kill, run, snakemake, start
 
 # no label can pass this gate
-STRICT = {"pool": {"study": "short"}, "labels": {"labeler": "potential", "frames_per_job": 6, "net_force_gate_eV_A": 1e-30}}
+STRICT = {
+    "pool": {"study": "short"},
+    "labels": {"labeler": "potential", "frames_per_job": 6, "net_force_gate_eV_A": 1e-30},
+}
 
 
 def status(copy: Path, study: str, *options: str) -> tuple[dict[str, list[str]], str]:

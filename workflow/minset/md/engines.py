@@ -12,7 +12,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from minset.contacts import closest_matrix_A
-from minset.evaluation import Evaluation, Evaluator, Unusable, require_usable
+from minset.evaluation import Evaluation, Unusable, require_usable
 from minset.md.cell import box_of
 from minset.model import evaluator_of
 from minset.potential import commands_of
