@@ -46,8 +46,7 @@ def test_a_selector_trains_and_simulates_its_own_models_only(change):
     assert jobs["select"] == 1
 
 
-def test_a_selector_that_looks_at_atoms_describes_them_and_leaves_the_rest(change, whole):
-    """The study without `rnd` does not describe atoms; with `entropy_gain` nothing is described at all."""
+def test_a_selector_with_descriptors_of_its_own_describes_nothing_again(change):
     jobs = planned(change(STUDY, lambda study: study["selectors"].update(entropy_gain={})), WHOLE)
     assert jobs.get("describe", 0) == 0
     assert (jobs["select"], jobs["train_schnet"], jobs["simulate"]) == (1, 1, 2)

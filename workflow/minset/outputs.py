@@ -7,6 +7,7 @@ of these.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -87,8 +88,8 @@ def collected_tables() -> dict[str, list[tuple[str, str, str | None]]]:
     tables: dict[str, list[tuple[str, str, str | None]]] = {}
     for name, record in OBSERVABLES.items():
         for file, collection in record.tables.items():
-            if collection:
-                tables.setdefault(collection.table, []).append((name, file, collection.source))
+            if collection.collected:
+                tables.setdefault(collection.collected, []).append((name, file, collection.source))
     return tables
 
 
@@ -277,6 +278,17 @@ TABLES = {
         "that broke count up to the break.",
         "Simulation",
     ),
+}
+
+
+TABLES |= {
+    name: Table(
+        partial(observed_files, table=name),
+        with_experiment(name),
+        OBSERVABLES[files[0][0]].caption,
+        "Model" if OBSERVABLES[files[0][0]].of == "model" else "Simulation",
+    )
+    for name, files in collected_tables().items()
 }
 
 
