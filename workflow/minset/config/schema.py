@@ -10,8 +10,8 @@ import yaml
 from minset.label import LABELERS
 from minset.model import MODELS
 from minset.pool import GENERATORS
-from minset.select import SELECTORS
 from minset.potential import POTENTIALS
+from minset.select import SELECTORS
 
 REGISTRIES = {
     "generators": GENERATORS,
