@@ -1,5 +1,6 @@
 """Datasets: labelled frames as extended XYZ with ``energy``, ``forces`` and ``stress`` in ASE's units."""
 
+import re
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from ase.io.extxyz import key_val_str_to_dict
 from minset.files import written_aside
 from minset.label.access import access_told
 from minset.label.store import read_label
+
+_ELEMENTS = re.compile("[A-Z][a-z]?(-[A-Z][a-z]?)*")
 
 
 def labels_table(tables: list[pd.DataFrame], failed_share: float) -> pd.DataFrame:
@@ -63,14 +66,15 @@ def labelled(table: pd.DataFrame, store: Path, failed_share: float) -> list[Atom
         If there is no access to the store.
     """
     _require_labels(table, failed_share)
-    atoms, common = [], {}
+    atoms, known = [], None
     for row in table.itertuples():
         if row.status != "labelled":
             print(f"{_named(row)} is left out: {row.reason}")
             continue
         image, provenance = _labelled_image(row, store)
         settings = {key: provenance[key] for key in ("labeler", "settings")}
-        if not _agree(common, settings):
+        known = settings if known is None else known
+        if not _agree(known, settings):
             raise ValueError(f"{_named(row)} was labelled with other settings than those before it")
         atoms.append(image)
     if not atoms:
@@ -116,18 +120,16 @@ def _labelled_image(row, store: Path) -> tuple[Atoms, dict]:
     return image, label.provenance
 
 
-def _agree(known: dict, settings: dict, parts: bool = False) -> bool:
-    """Whether settings of a label contradict those of the labels before; adds what is new to these.
+def _agree(known: dict, settings: dict) -> bool:
+    """Whether a label's settings go with those of the labels before; adds to these what is new.
 
-    Labels of different elements have settings of different elements, such as kinds, pairs and
-    charges: within a setting (``parts``) keys may be missing, of the settings themselves none.
+    Settings of an element or a pair are there only where the frame has them.
     """
-    if known and not parts and set(known) != set(settings):
+    if any(not _ELEMENTS.fullmatch(key) for key in set(known) ^ set(settings)):
         return False
     for key, value in settings.items():
-        if isinstance(value, dict) and isinstance(known.get(key, {}), dict):
-            known.setdefault(key, {})
-            if not _agree(known[key], value, parts=key != "settings"):
+        if isinstance(value, dict) and isinstance(known.get(key), dict):
+            if not _agree(known[key], value):
                 return False
         elif known.setdefault(key, value) != value:
             return False

@@ -10,6 +10,7 @@ from typing import Any
 from minset.processes import die_with
 
 _CALL: Callable[[int, bool], Any]
+_STOPPED: Any  # set by the first call that raises
 
 
 def called(
@@ -35,8 +36,9 @@ def called(
         yield from ((each[0], call(*each)) for each in arguments)
         return
     # forked, so that a call need not be pickled
-    worker = (_become_worker, (call, os.getpid()))
-    with ProcessPoolExecutor(processes, get_context("fork"), *worker) as pool:
+    context = get_context("fork")
+    worker = (_become_worker, (call, context.RawValue("b", 0), os.getpid()))
+    with ProcessPoolExecutor(processes, context, *worker) as pool:
         futures = {pool.submit(_call, *each): each[0] for each in arguments}
         try:
             for future in as_completed(futures):
@@ -53,11 +55,18 @@ def called(
             raise
 
 
-def _become_worker(call, parent: int) -> None:
-    global _CALL
-    _CALL = call
+def _become_worker(call, stopped, parent: int) -> None:
+    global _CALL, _STOPPED
+    _CALL, _STOPPED = call, stopped
     die_with(parent, signal.SIGKILL)
 
 
 def _call(index: int, wait: bool) -> Any:
-    return _CALL(index, wait)
+    """The call, unless another one has raised: the first process has yet to see that."""
+    if _STOPPED.value:
+        return None
+    try:
+        return _CALL(index, wait)
+    except BaseException:
+        _STOPPED.value = 1
+        raise
