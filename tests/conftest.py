@@ -60,8 +60,7 @@ def model_folder(tmp_path_factory) -> Path:
     hyper = hyper_of({"size": "small"})
     torch.manual_seed(5)
     offsets = {"19": -1.5, "17": -2.5}
-    model = build_model(hyper)
-    description = {"kind": "schnet", "hyper": hyper, "energy_offsets_eV": offsets}
+    model, description = build_model(hyper), {"hyper": hyper, "energy_offsets_eV": offsets}
     save_model(folder, model, description)
     save_compressed(folder / "compressed.npz", tabulate(model, description, segments=1024))
     return folder

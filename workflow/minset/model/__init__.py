@@ -59,10 +59,12 @@ def kind_of(folder: Path) -> str:
     path = Path(folder) / DESCRIPTION
     try:
         description = json.loads(path.read_text())
+        if not isinstance(description, dict):
+            raise ValueError("it does not describe a model")
         kind = description["kind"] if "kind" in description else _kind_by_files(path.parent)
     except FileNotFoundError:
         raise ValueError(f"{folder} holds no trained model (no {DESCRIPTION}); train it") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"the model in {folder} cannot be read ({DESCRIPTION}: {error}); remove the folder and "
             "train it again"

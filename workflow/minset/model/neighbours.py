@@ -83,10 +83,9 @@ class VerletList:
 
 
 def near_cell(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Positions with atoms more than a cell outside it brought into it.
+    """Images of atoms that are less than a cell outside of it, so that lattice vectors between them are few.
 
-    The numbers of lattice vectors between atoms, and what is made by them, stay small. Others stay where
-    they are to the last digit.
+    What is near already stays as it is, to the last digit.
 
     Parameters
     ----------

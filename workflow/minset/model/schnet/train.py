@@ -152,7 +152,6 @@ def train_network(
             _report(state["history"][-1])
     summary = {"epochs": state["epoch"], "best_epoch": state["best_epoch"], "stopped": stopped}
     description = {
-        "kind": "schnet",
         "hyper": hyper,
         "training": training | {"seed": seed} | summary,
         "energy_offsets_eV": {str(z): e for z, e in offsets.items()},
