@@ -77,8 +77,8 @@ def partial_rdfs(
     """
     from MDAnalysis.analysis.rdf import InterRDF
 
-    half = min(smallest_height_A(cell) for cell in trajectory.cells_A) / 2
-    if not 0 < range_A <= half * (1 + 1e-9):
+    half = float(trajectory.widths_A.min()) / 2
+    if not 0 < range_A <= half:
         raise ValueError(
             f"RDF range {range_A} A is not between 0 and half the smallest height of the cell, "
             f"{half:.4f} A; shorten the range or simulate a larger cell"
@@ -116,11 +116,6 @@ def partial_rdfs(
             )
         )
     return pd.concat(tables, ignore_index=True)
-
-
-def smallest_height_A(cell: np.ndarray) -> float:
-    """Smallest distance between two opposite faces of a cell (3, 3), in A: of a cuboid, its edge."""
-    return float(1 / np.linalg.norm(np.linalg.inv(cell), axis=0).max())
 
 
 def run_rdfs(path: str | Path, stable: bool, range_A: float, bins: int) -> pd.DataFrame:

@@ -272,7 +272,7 @@ def ionic_conductivity(
     positions, frame_ps = _thinned(trajectory, dt_ps, max_frames)
     dipole = np.einsum("i,tix->tx", charges, positions)[:, None, :]
     fit = _fit(dipole, frame_ps, start_ps, seed)
-    volume = sc.scalar(float(abs(np.linalg.det(trajectory.cells_A[0]))), unit="angstrom^3")
+    volume = sc.scalar(float(trajectory.volumes_A3[0]), unit="angstrom^3")
     temperature = sc.scalar(float(temperature_K), unit="K")
 
     def conductivity(slope: sc.Variable) -> np.ndarray:
