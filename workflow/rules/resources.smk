@@ -2,30 +2,17 @@
 import math
 from pathlib import Path
 
-import yaml
+from minset.config import ConfigError
+from minset.config.site import read_site
 
 # of one core, per ion: a force call or step of MD; rounded up from results/benchmarks and workflow/README.md
 SECONDS_PER_ION = {"classical": 3e-5, "schnet": 2e-5, "schnet, network": 5e-4, "gap": 4e-3}
 
 
-def read_site(path):
-    """Account, partitions, GPUs and modules of a cluster; a mistake in the file ends the run."""
-    site = {"account": None, "partitions": {}, "gpu_model": None, "cp2k_modules": []}
-    given = yaml.safe_load(path.read_text()) or {}
-    mistakes = [
-        f"{key}: unknown key; known are {', '.join(site)}" for key in given if key not in site
-    ]
-    site |= {key: value for key, value in given.items() if value}
-    for name, limits in site["partitions"].items():
-        for key in ("max_runtime", "max_mem_mb", "max_gpu"):
-            if not isinstance(limits.get(key, 0), int):
-                mistakes.append(f"partitions.{name}.{key}: {limits[key]!r} must be a whole number")
-    if mistakes:
-        sys.exit("\n".join(f"{path}: {mistake}" for mistake in mistakes))
-    return site
-
-
-SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
+try:
+    SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
+except ConfigError as error:
+    sys.exit(str(error))
 
 
 def memory_mb(megabytes, attempt, gpu=0):
