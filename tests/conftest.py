@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from records import small_registries  # noqa: F401
+from studies import config  # noqa: F401
 
 REPOSITORY = Path(__file__).parents[1]
 
