@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from minset.compare import learning
 from minset.compare.tables import collected
 from minset.names import HELD_OUT, is_model, run_row, set_row
 from minset.observe import OBSERVABLES
 from minset.observe.rdf import rdf_differences
-from minset.study import Study
+from minset.study import Study, canonical, without_comments
 
 COMPARISON = {
     "learning_curve": "Force errors against the number of training frames: geometric mean over "
@@ -107,11 +106,11 @@ def observed_files(study: Study, table: str) -> Inputs:
 def with_experiment(table: str) -> Callable[[dict, list, dict], pd.DataFrame]:
     """How a table of observables is made: rows of all runs, then those of the experiment."""
     experiments = [
-        record.experiment[table] for record in OBSERVABLES.values() if table in record.experiment
+        record.experiment[table][1] for record in OBSERVABLES.values() if table in record.experiment
     ]
 
     def make(files: dict, runs: list, options: dict) -> pd.DataFrame:
-        joined = [collected([path for path, _ in runs], [row for _, row in runs])]
+        joined = [_collected(files, runs, options)]
         temperatures = {
             row["simulation"]: row["temperature_K"] for _, row in runs if "simulation" in row
         }
@@ -196,9 +195,13 @@ def random_and_others(study: Study) -> bool:
     return bool(study.random_selector()) and len(study.settings["selectors"]) > 1
 
 
+def _collected(files: dict, runs: list, options: dict) -> pd.DataFrame:
+    return collected([path for path, _ in runs], [row for _, row in runs])
+
+
 def _labels_once(files: dict, runs: list, options: dict) -> pd.DataFrame:
     """One row for each label, from the first set that asked for it."""
-    table = collected([path for path, _ in runs], [row for _, row in runs])
+    table = _collected(files, runs, options)
     return table.drop_duplicates("key") if len(table) else table
 
 
@@ -215,10 +218,35 @@ def _read(files: dict, name: str) -> pd.DataFrame | None:
     return pd.read_csv(files[name]) if name in files else None
 
 
+# scipy, behind the statistics, is imported when a table is made
+def _learning_curve(files: dict, runs: list, options: dict) -> pd.DataFrame:
+    from minset.compare.learning import learning_curve
+
+    return learning_curve(_read(files, "errors"))
+
+
+def _stable_fraction(files: dict, runs: list, options: dict) -> pd.DataFrame:
+    from minset.compare.learning import stable_fraction
+
+    return stable_fraction(_read(files, "stability"))
+
+
+def _against_random(files: dict, runs: list, options: dict) -> pd.DataFrame:
+    from minset.compare.learning import against_random
+
+    return against_random(_read(files, "errors"), _read(files, "stability"), options["baseline"])
+
+
+def _frames_needed(files: dict, runs: list, options: dict) -> pd.DataFrame:
+    from minset.compare.learning import frames_needed
+
+    return frames_needed(_learning_curve(files, runs, options), options["baseline"])
+
+
 TABLES = {
     "selection": Table(
         _selection,
-        lambda files, runs, options: collected([p for p, _ in runs], [row for _, row in runs]),
+        _collected,
         "Frames in the order in which each selector picked them, with the score of each pick.",
         "Selection",
     ),
@@ -238,21 +266,19 @@ TABLES = {
     ),
     "learning_curve": Table(
         _from_tables("errors", when=several_datasets),
-        lambda files, runs, options: learning.learning_curve(_read(files, "errors")),
+        _learning_curve,
         COMPARISON["learning_curve"],
         "Selectors",
     ),
     "stable_fraction": Table(
         _from_tables("stability", when=lambda s: several_datasets(s) and simulated_models(s)),
-        lambda files, runs, options: learning.stable_fraction(_read(files, "stability")),
+        _stable_fraction,
         COMPARISON["stable_fraction"],
         "Selectors",
     ),
     "against_random": Table(
         _from_tables("errors", "stability", when=random_and_others),
-        lambda files, runs, options: learning.against_random(
-            _read(files, "errors"), _read(files, "stability"), options["baseline"]
-        ),
+        _against_random,
         COMPARISON["against_random"],
         "Selectors",
     ),
@@ -260,16 +286,14 @@ TABLES = {
         _from_tables(
             "errors", when=lambda s: random_and_others(s) and len(s.settings["sizes"]) > 1
         ),
-        lambda files, runs, options: learning.frames_needed(
-            learning.learning_curve(_read(files, "errors")), options["baseline"]
-        ),
+        _frames_needed,
         COMPARISON["frames_needed"],
         "Selectors",
     ),
     "rdf_difference": Table(
         _rdf_differences,
         lambda files, runs, options: rdf_differences(
-            [p for p, _ in runs], [row for _, row in runs]
+            [path for path, _ in runs], [row for _, row in runs]
         ),
         "Mean absolute difference between the RDF of each model and of the reference potential, "
         "and the noise floor: what two runs of one potential would differ by, from their standard "
@@ -300,10 +324,10 @@ def tables_of(study: Study) -> list[str]:
 def reference_of(study: Study, system: str, table: str) -> dict:
     """Experimental fits that a table shows, without their citations."""
     reference = study.systems[system].get("reference", {})
-    shown = {
-        key for record in OBSERVABLES.values() for key in record.experiment_keys.get(table, ())
-    }
-    return {key: reference[key] for key in sorted(shown & reference.keys())}
+    shown = {r.experiment[table][0] for r in OBSERVABLES.values() if table in r.experiment}
+    return canonical(
+        {key: without_comments(reference[key], {"source"}) for key in shown & reference.keys()}
+    )
 
 
 def make_table(name: str, paths: dict[str, Path], runs: list, options: dict) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from minset.registry import defaults_of
 from minset.select import SELECTORS
 from minset.system import start_density_g_cm3
 
-# keys of a system file that no job uses
+# keys of a system file that no computation uses
 COMMENTS = frozenset({"source", "uncertainty_percent"})
 # keys of a simulation that say who runs it and what is computed from it, not how it runs
 _CHOICES = frozenset({"sizes", "selectors", "seeds", "models", "members", "observables"})
@@ -323,11 +323,11 @@ def read_study(name: str, folder: Path = Path("config")) -> Study:
     return Study(name, *load_study(name, folder))
 
 
-def without_comments(content):
-    """A part of a system without what no job uses: sources and uncertainties."""
+def without_comments(content, keys=COMMENTS):
+    """A part of a system without some keys: sources, and uncertainties where nothing prints them."""
     if isinstance(content, dict):
-        return {k: without_comments(v) for k, v in content.items() if k not in COMMENTS}
-    return content
+        return {k: without_comments(v, keys) for k, v in content.items() if k not in keys}
+    return [without_comments(v, keys) for v in content] if isinstance(content, list) else content
 
 
 def canonical(content):

@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from minset import cost
 from minset.adapter import ATTEMPT
-from minset.config import ConfigError, read_site, study_name_of
+from minset.config import ConfigError, study_name_of
+from minset.config.site import read_site
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.label import LABELERS
 from minset.model import MODELS

@@ -43,19 +43,20 @@ def fill_hashes(system: dict) -> list[str]:
 
 
 def fill_potential_of_pool(pool: dict, system: dict) -> None:
-    """Give a pool whose generator needs a potential the first one of the study's first system."""
+    """Give a pool that needs a potential the first one, by name, of the study's first system."""
     if generator_needs_potential(pool) and system["potentials"]:
-        pool.setdefault("potential", next(iter(system["potentials"])))
+        pool.setdefault("potential", min(system["potentials"]))
 
 
 def fill_from_systems(study: dict, systems: dict[str, dict]) -> None:
     """Put what a study may leave to its systems, once its pool is complete.
 
     The labeler's potential is the pool's, and so is the reference's; without one there, the first one
-    of the first system. The observables of a simulation are all that its ensemble and a system allow.
+    of the first system by name, so that the order in its file means nothing. The observables of a
+    simulation are all that its ensemble and a system allow.
     """
     first = next(iter(systems.values()))
-    usual = study["pool"].get("potential", next(iter(first["potentials"]), None))
+    usual = study["pool"].get("potential", min(first["potentials"], default=None))
     labels = study["labels"]
     if usual and "potential" in registry("labelers")[labels["labeler"]].options:
         labels["settings"].setdefault("potential", usual)
