@@ -14,8 +14,7 @@ from fuzzing import SCALE, damaged, fuzz, show
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minset.config import ConfigError, load_study, simulation_density
-from minset.config import reading
+from minset.config import ConfigError, load_study, reading, simulation_density
 from minset.config.registries import registry
 from minset.label import cp2k
 from minset.md.session import classical_commands
