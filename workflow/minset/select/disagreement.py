@@ -15,12 +15,12 @@ import pandas as pd
 from minset.evaluation import Evaluation, Evaluator
 from minset.files import written_aside
 from minset.pool.store import read_geometries
+from minset.select.batch import farthest_first, without_copies
 from minset.select.candidates import Candidates, standardised
 from minset.select.record import Selector
 
 FILE = "disagreement.npy"
 FRAMES_PER_BLOCK = 64  # between two writings of the file
-NEAR = 0.1  # of the root mean square distance between candidates: closer frames are copies
 UNITS = {"forces": "eV/A", "atomic_energies": "eV", "energy": "eV"}
 THRESHOLDS = {
     "forces": "threshold_eV_A",
@@ -32,9 +32,10 @@ THRESHOLDS = {
 def select_disagreement(candidates: Candidates, n: int, seed: int, options: dict) -> pd.DataFrame:
     """Pick up to ``n`` frames about which the committee disagrees most, far from each other.
 
-    The most uncertain frames above the threshold, ``shortlist`` times ``n`` of them and no two of them
-    copies of each other or of a known pick, are ordered by farthest point sampling on the standardised
-    descriptors of frames, beginning with the most uncertain one; known picks count as picked.
+    The most uncertain frames above the threshold, ``shortlist`` times ``n`` of them and none a copy of
+    another or of a known pick (0.05 A apart), are ordered by farthest point sampling on the
+    standardised descriptors of frames, beginning with the most uncertain one; known picks count as
+    picked.
 
     Parameters
     ----------
@@ -67,10 +68,11 @@ def select_disagreement(candidates: Candidates, n: int, seed: int, options: dict
     values = np.full(len(known), -np.inf)
     values[~known] = _of_pool(candidates, candidates.frames[~known], quantity)
     above = np.flatnonzero(values > threshold)  # NaN is not
+    frames, order = candidates.frames, above[np.argsort(-values[above], kind="stable")]
+    short = without_copies(candidates.pool, frames[order], frames[known], options["shortlist"] * n)
+    rows = order[pd.Index(frames[order]).get_indexer(short)]
     x = standardised(candidates.descriptors)
-    order = above[np.argsort(-values[above], kind="stable")]
-    short = _distinct(x, order, np.flatnonzero(known), options["shortlist"] * n)
-    picks = _farthest(x, short, np.flatnonzero(known), n)
+    picks = farthest_first(x, rows, np.flatnonzero(known), n)
     unit = UNITS[quantity]
     print(
         f"{len(above)} of {len(known) - known.sum()} frames are above {threshold:g} {unit}, the largest "
@@ -82,7 +84,7 @@ def select_disagreement(candidates: Candidates, n: int, seed: int, options: dict
     return pd.DataFrame(
         {
             "pick": range(len(picks)),
-            "frame": candidates.frames[picks],
+            "frame": frames[picks],
             "score": values[picks],
             "unit": unit,
         }
@@ -140,8 +142,8 @@ def _of_pool(candidates: Candidates, frames: np.ndarray, quantity: str) -> np.nd
     members = _Members(candidates.models, candidates.threads)
     for numbers, positions, cells in _blocks(candidates.pool, left):
         block = [
-            disagreement(members.calls(*frame), quantity)
-            for frame in zip(numbers, positions, cells, strict=True)
+            disagreement(calls, quantity) if calls else np.nan
+            for calls in map(members.calls, numbers, positions, cells)
         ]
         done = np.concatenate([done, block])
         with written_aside(path) as aside:
@@ -156,7 +158,7 @@ def _of_pool(candidates: Candidates, frames: np.ndarray, quantity: str) -> np.nd
                 flush=True,
             )
     if broken := int(np.isnan(done).sum()):
-        print(f"{broken} frames are left out: a member's forces or energies are not finite there")
+        print(f"{broken} frames are left out: members give no finite forces or energies there")
     values = np.empty(len(frames))
     values[order] = done
     return values
@@ -193,46 +195,24 @@ class _Members:
     def calls(
         self, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray
     ) -> list[Evaluation]:
+        """Force calls of all members for one frame; none if its geometry cannot be used."""
         # atoms by species: frames that differ in the order of atoms alone share the evaluators
         order = np.argsort(numbers, kind="stable")[np.count_nonzero(numbers == 0) :]
         composition = numbers[order]
         if not np.array_equal(composition, self._composition):
             self._evaluators = [_evaluator(f, composition, self.threads) for f in self.folders]
             self._composition = composition
-        return [evaluate(positions[order], cell) for evaluate in self._evaluators]
+        try:
+            return [evaluate(positions[order], cell) for evaluate in self._evaluators]
+        except ValueError as error:
+            print(f"no force call can be made of a frame: {error}")
+            return []
 
 
 def _evaluator(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
     from minset.model.evaluators import evaluator_of
 
     return evaluator_of([Path(folder) / "compressed.npz"], numbers.astype(int), threads)
-
-
-def _distinct(x: np.ndarray, order: np.ndarray, known: np.ndarray, most: int) -> np.ndarray:
-    """The first rows in an order, up to ``most``, without copies of earlier ones or of known ones."""
-    scale = np.sqrt(2 * np.square(x, dtype=np.float64).sum(axis=1).mean())
-    kept, there = [], list(known)
-    for row in order:
-        if not len(there) or np.linalg.norm(x[there] - x[row], axis=1).min() > NEAR * scale:
-            kept.append(row)
-            there.append(row)
-        if len(kept) == most:
-            break
-    return np.array(kept, int)
-
-
-def _farthest(x: np.ndarray, rows: np.ndarray, known: np.ndarray, n: int) -> np.ndarray:
-    """Up to ``n`` of the rows by farthest point sampling, beginning with the first of them."""
-    nearest = np.full(len(rows), np.inf)
-    for row in known:
-        nearest = np.minimum(nearest, np.linalg.norm(x[rows] - x[row], axis=1))
-    picks: list[int] = []
-    while len(picks) < min(n, len(rows)):
-        pick = int(nearest.argmax()) if picks else 0
-        picks.append(pick)
-        nearest = np.minimum(nearest, np.linalg.norm(x[rows] - x[rows[pick]], axis=1))
-        nearest[picks] = -np.inf
-    return rows[picks]
 
 
 RECORD = Selector(
