@@ -85,7 +85,7 @@ def _of_pool(seconds_per_atom: float) -> Callable[[Study, object], tuple[float, 
 
 def _select(study: Study, w) -> tuple[float, float]:
     seconds, megabytes = _of_pool(2e-6 * set_row(w.set)["size"])(study, w)
-    calls = [study.model(run).seconds_per_atom for run in study.committee(w.set)]
+    calls = [study.model(run).seconds_per_atom_call for run in study.committee(w.set)]
     return seconds + _of_pool(sum(calls))(study, w)[0], megabytes
 
 
@@ -114,7 +114,9 @@ def _simulate(study: Study, w) -> tuple[float, float]:
     if is_model(w.engine):
         record = study.model(w.engine)
         network = settings["engine"] == "schnetpack"
-        per_atom = record.reference_seconds_per_atom if network else record.seconds_per_atom
+        per_atom = (
+            record.reference_seconds_per_atom_call if network else record.seconds_per_atom_call
+        )
     seconds = _md_seconds(settings, ("equilibration_ps", "duration_ps"), per_atom)
     return seconds, settings["ions"] / 10
 
@@ -124,7 +126,7 @@ def _observe(name: str) -> Callable[[Study, object], tuple[float, float]]:
         record = OBSERVABLES[name]
         if record.of == "model":
             atoms = study.settings["test"]["frames"] * study.settings["pool"]["ions"]
-            return atoms * study.model(w.run).seconds_per_atom, record.megabytes(atoms)
+            return atoms * study.model(w.run).seconds_per_atom_call, record.megabytes(atoms)
         settings = study.settings["simulations"][w.simulation]
         atoms = settings["ions"] * settings["duration_ps"] / settings["sample_ps"]
         return record.seconds(atoms), record.megabytes(atoms)
