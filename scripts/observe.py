@@ -7,23 +7,22 @@ from minset.files import write_csv
 from minset.observe import OBSERVABLES
 
 
-def main(
-    source: dict, outputs: dict, observable: str, settings: dict, system: dict, threads: int = 1
-) -> None:
+def main(observable: str, settings: dict, system: dict, threads: int = 1, **files) -> None:
     """Write all tables of the observable.
 
     Parameters
     ----------
-    source
-        ``trajectory``, ``thermo``, ``verdict``; or ``model`` (its files) and ``test``.
-    outputs
-        Path of each table.
+    files
+        Of a trajectory ``trajectory``, ``thermo`` and ``verdict``; of a model ``model`` (its files)
+        and ``test``. And the path of each table that the observable writes.
     """
-    if "verdict" in source:
-        source = source | {"verdict": json.loads(Path(source["verdict"]).read_text())}
+    record = OBSERVABLES[observable]
+    outputs = {name: files.pop(name) for name in record.tables}
+    if "verdict" in files:
+        files["verdict"] = json.loads(Path(files["verdict"]).read_text())
     else:
-        source = source | {"model": Path(source["model"][0]).parent}
-    tables = OBSERVABLES[observable].observe(source, system, settings, threads)
+        files["model"] = Path(files["model"][0]).parent
+    tables = record.observe(files, system, settings, threads)
     for name, path in outputs.items():
         write_csv(path, tables[name])
 
@@ -31,4 +30,4 @@ def main(
 if "snakemake" in globals():
     from minset.adapter import run
 
-    run(main, snakemake, source=dict(snakemake.input), outputs=dict(snakemake.output))  # noqa: F821
+    run(main, snakemake)  # noqa: F821
