@@ -21,6 +21,62 @@ Evaluator = Callable[[np.ndarray, np.ndarray], Evaluation]
 """``evaluate(positions_A (n, 3), cell_A (3, 3))``"""
 
 
+# of configurations that a force call takes; nothing physical is beyond
+_FARTHEST_A = 1e8  # a float64 resolves 1.5e-8 A there
+_LARGEST_CELL_A = 1e6
+_THINNEST_CELL_A = 0.1
+_LEAST_VOLUME_A3_ATOM = 0.1
+
+
+class Unusable(ValueError):
+    """A configuration that no force call can be made of."""
+
+
+def require_usable(positions: np.ndarray, cell: np.ndarray) -> None:
+    """Stop at what would crash or hang a neighbour list.
+
+    Parameters
+    ----------
+    positions
+        In A, shape (n, 3), wrapped or not.
+    cell
+        Lattice vectors as rows, in A, shape (3, 3).
+
+    Raises
+    ------
+    Unusable
+        If a number is not finite, a coordinate is beyond 1e8 A, where float64 no longer resolves
+        distances, an edge of the cell beyond 1e6 A, two of its faces less than 0.1 A apart or its volume
+        below 0.1 A^3 per atom.
+    """
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        raise Unusable("positions or cell are not finite")
+    if len(positions) == 0:
+        raise Unusable("there are no atoms")
+    if (farthest := np.abs(positions).max()) > _FARTHEST_A:
+        raise Unusable(f"a coordinate of {farthest:.3g} A, beyond {_FARTHEST_A:g} A")
+    if (longest := np.abs(cell).max()) > _LARGEST_CELL_A:
+        raise Unusable(f"a cell of {longest:.3g} A, beyond {_LARGEST_CELL_A:g} A")
+    volume = abs(np.linalg.det(cell))
+    if volume < _LEAST_VOLUME_A3_ATOM * len(positions):
+        raise Unusable(f"{len(positions)} atoms in a cell of {volume:.3g} A^3")
+    faces = np.linalg.norm(np.cross(np.roll(cell, -1, axis=0), np.roll(cell, 1, axis=0)), axis=1)
+    if (thinnest := (volume / faces).min()) < _THINNEST_CELL_A:
+        raise Unusable(f"a cell with faces {thinnest:.3g} A apart")
+
+
+def require_apart(shortest_A: np.ndarray) -> None:
+    """Stop at atoms at the same place, of which ``Evaluation.shortest_A`` tells.
+
+    Raises
+    ------
+    Unusable
+        If two atoms are closer than 1e-3 A.
+    """
+    if shortest_A.min() < 1e-3:
+        raise Unusable("two atoms are at the same place")
+
+
 def shortest_distances(
     numbers: np.ndarray, i: np.ndarray, j: np.ndarray, distances_A: np.ndarray
 ) -> np.ndarray:

@@ -22,7 +22,7 @@ def simulation_density(system: dict, simulation: dict) -> float:
     """Density in g/cm^3 at which a simulation starts."""
     if simulation["density_g_cm3"] != "experiment":
         return simulation["density_g_cm3"]
-    fit = density_fit_at(system, simulation["temperature_K"])
+    fit = density_fit_at(system["reference"]["density"], simulation["temperature_K"])
     return float(reference_density_g_cm3(fit, simulation["temperature_K"]))
 
 
@@ -44,7 +44,7 @@ def simulation_mistakes(study: dict, system: dict, name: str, system_path: Path)
 def _density_mistakes(system: dict, simulation: dict, system_path: Path) -> list[str]:
     """A density that is to come from a fit, where there is none for the system or the temperature."""
     temperature, fits = simulation["temperature_K"], system["reference"]["density"]
-    if simulation["density_g_cm3"] != "experiment" or density_fit_at(system, temperature):
+    if simulation["density_g_cm3"] != "experiment" or density_fit_at(fits, temperature):
         return []
     if not fits:
         return [

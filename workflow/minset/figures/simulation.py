@@ -16,8 +16,8 @@ from minset.figures.style import (
     nothing_to_show,
     panels,
 )
-from minset.names import shown_engines
-from minset.system import POTENTIALS, reference_density_g_cm3
+from minset.names import is_model, shown_engines
+from minset.system import reference_density_g_cm3
 
 
 def stability(system: dict, files: dict, tables: list):
@@ -167,9 +167,9 @@ def _shown(path: str) -> pd.DataFrame:
 
 def _engine_colors(engines: list[str]) -> dict[str, str]:
     """Grey for classical references, the palette for models."""
-    models = [e for e in dict.fromkeys(engines) if e not in POTENTIALS]
+    models = [e for e in dict.fromkeys(engines) if is_model(e)]
     colors = {e: LINE_COLORS[k % len(LINE_COLORS)] for k, e in enumerate(models)}
-    return colors | {e: REFERENCE for e in engines if e in POTENTIALS}
+    return colors | {e: REFERENCE for e in engines if not is_model(e)}
 
 
 def _bars(axis, table: pd.DataFrame, value: str, error: str) -> None:

@@ -1,13 +1,12 @@
-"""Labeler ``lammps``: the classical potential itself, for studies of the method without DFT."""
+"""Labeler ``lammps``: a potential itself, for studies of the method without DFT."""
 
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers
 
 from minset.label.store import RawLabel
-from minset.md.session import classical_commands, gather, load_atoms, open_lammps
-from minset.units import BAR_EV_A3
+from minset.potential.forces import single_point
 
 STUDY_SETTINGS = frozenset({"potential"})
 
@@ -18,28 +17,27 @@ def physics_settings(settings: dict) -> dict:
 
 
 def label(atoms: Atoms, settings: dict, workdir: Path, threads: int) -> RawLabel:
-    """Energy, forces and stress of the Tosi-Fumi potential.
+    """Energy, forces and stress of a potential.
 
     Parameters
     ----------
     settings
-        ``potential`` (a name of ``minset.system.POTENTIALS``) and ``system`` (``species`` and
-        ``potential`` of the system file).
+        ``potential``, a potential value, and ``charges`` of the species in e; elements of ``atoms`` that
+        it does not name have none.
     """
-    system = settings["system"]
-    lmp = open_lammps()
-    load_atoms(lmp, atoms, system)
-    for command in classical_commands(system, settings["potential"]):
-        lmp.command(command)
-    lmp.command("thermo_style custom step pe pxx pyy pzz pxy pxz pyz")
-    lmp.command("run 0")
-    pressure = [lmp.get_thermo(k) for k in ("pxx", "pyy", "pzz", "pyz", "pxz", "pxy")]
-    xx, yy, zz, yz, xz, xy = -np.array(pressure) * BAR_EV_A3
-    raw = RawLabel(
-        energy_eV=float(lmp.get_thermo("pe")),
-        forces_eV_A=gather(lmp, "f", 3),
-        stress_eV_A3=np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]),
-        info={"version": f"LAMMPS {lmp.version()}"},
+    charges = settings["charges"]
+    species = [*charges, *sorted(set(atoms.symbols) - set(charges))]
+    system = {"species": {s: _species(s, charges) for s in species}}
+    point = single_point(system | {"potential": settings["potential"]}, atoms)
+    return RawLabel(
+        energy_eV=point.energy_eV,
+        forces_eV_A=point.forces_eV_A,
+        stress_eV_A3=point.stress_eV_A3,
+        info={"version": point.version},
     )
-    lmp.close()
-    return raw
+
+
+def _species(symbol: str, charges: dict) -> dict:
+    # no mass enters the label; LAMMPS wants one
+    mass = float(atomic_masses[atomic_numbers[symbol]])
+    return {"charge": charges.get(symbol, 0.0), "mass_u": mass}

@@ -32,7 +32,7 @@ def partial_rdfs(
     trajectory
         See `Trajectory`.
     range_A
-        Largest distance in A, at most half the shortest cell edge.
+        Largest distance in A, at most half the distance between opposite faces of the cell.
     bins
         Number of bins between 0 and `range_A`.
     blocks
@@ -52,10 +52,10 @@ def partial_rdfs(
     ValueError
         If the range exceeds half the cell, or there are fewer frames than blocks.
     """
-    shortest = float(trajectory.cell_lengths_A.min())
+    shortest = float(trajectory.widths_A.min())
     if not 0 < range_A <= shortest / 2:
         raise ValueError(
-            f"RDF range {range_A} A is not between 0 and half the shortest cell edge, "
+            f"RDF range {range_A} A is not between 0 and half the cell's least width, "
             f"{shortest / 2:.4f} A; shorten the range or simulate a larger cell"
         )
     n_frames = len(trajectory.steps)

@@ -148,7 +148,7 @@ def ionic_conductivity(
     positions, frame_ps = _thinned(trajectory, dt_ps, max_frames)
     dipole = np.einsum("i,tix->tx", charges, positions)[:, None, :]
     _, fit = _fit(dipole, frame_ps, start_ps, seed)
-    volume = sc.scalar(float(np.prod(trajectory.cell_lengths_A[0])), unit="angstrom^3")
+    volume = sc.scalar(float(trajectory.volumes_A3[0]), unit="angstrom^3")
     temperature = sc.scalar(float(temperature_K), unit="K")
     conductivity = fit.gradient * elementary_charge**2 / (6 * volume * k * temperature)
     samples = sc.to_unit(conductivity, "S/cm").values
@@ -157,11 +157,11 @@ def ionic_conductivity(
 
 def _thinned(trajectory: Trajectory, dt_ps: float, max_frames: int) -> tuple[np.ndarray, float]:
     """Unwrapped positions (T, n, 3) in A of evenly thinned frames, and their interval in ps."""
-    edges = trajectory.cell_lengths_A
-    if np.ptp(edges, axis=0).max() > 1e-6 * edges.max():
+    cells = trajectory.cells_A
+    if np.ptp(cells, axis=0).max() > 1e-6 * cells.max():
         raise ValueError(
-            f"the cell changes from {edges[0]} to {edges[-1]} A; diffusion and conductivity need "
-            "a simulation at constant cell (NVT)"
+            f"the cell changes from {np.diag(cells[0])} to {np.diag(cells[-1])} A; diffusion and "
+            "conductivity need a simulation at constant cell (NVT)"
         )
     stride = max(1, len(trajectory.steps) // max_frames)
     return trajectory.unwrapped_A[::stride], dt_ps * stride * frame_interval(trajectory)
