@@ -17,7 +17,6 @@ PAIR = {
 }
 OF_RUNS = {
     "ions": {"type": "integer", "minimum": 2, "maximum": 1000000},
-    "density_g_cm3": NUMBER,
     "timestep_fs": {"type": "number", "minimum": 0.001, "maximum": 100, "default": 2.0},
     "equilibration_ps": NUMBER | {"default": 20.0},
     "duration_ps": NUMBER,

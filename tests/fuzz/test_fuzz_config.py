@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from minset.config import ConfigError, load_study, reading, simulation_density
 from minset.config.registries import registry
 from minset.label import cp2k
-from minset.md.session import classical_commands
+from minset.potential import commands_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDY, SALT = "demo", "kcl"
@@ -142,11 +142,6 @@ def numbers_in(content):
         yield content
 
 
-def commands(system: dict) -> list[str]:
-    """LAMMPS commands of a system slice with a potential that reads no file."""
-    return classical_commands(system) if "pairs" in system["potential"] else []
-
-
 def require_safe(study: dict, systems: dict) -> None:
     """What the workflow makes of a study that was loaded: paths, plans, inputs of LAMMPS and CP2K."""
     assert all(map(math.isfinite, numbers_in([study, systems])))
@@ -163,7 +158,7 @@ def require_safe(study: dict, systems: dict) -> None:
         assert {study["pool"]["potential"], *study["reference"]} <= set(system["potentials"])
         for key, value in system["potentials"].items():
             assert re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key)
-            for command in commands({"species": system["species"], "potential": value}):
+            for command in commands_of({"species": system["species"], "potential": value}):
                 assert re.fullmatch(r"[a-z_]+( [a-z0-9./+-]+)+", command), command
         if study["labels"]["labeler"] == "cp2k":
             settings = cp2k.DEFAULTS | system["cp2k"] | study["labels"]["settings"]

@@ -2,14 +2,13 @@
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
-from records import RECORDS
 from studies import CONFIG, GRID, STUDY, alter, mistakes
 
 from minset.config import load_study
+from minset.config.registries import registry
 from minset.config.version_1 import upgraded
 
 VERSION_0_1 = Path(__file__).parents[1] / "version-0.1"
@@ -135,46 +134,16 @@ CHOICES = {
 }
 
 
-@pytest.mark.parametrize("registry", CHOICES)
-def test_allowed_names_are_those_of_the_registry(registry, config):
-    place, key, contents = CHOICES[registry]
+@pytest.mark.parametrize("name", CHOICES)
+def test_allowed_names_are_those_of_the_registry(name, config):
+    place, key, contents = CHOICES[name]
     text = (config / STUDY).read_text()
     alter(config, STUDY, {place: "no_such_thing"})
-    names = ", ".join(sorted(RECORDS[registry]))
+    names = ", ".join(sorted(registry(name)))
     assert mistakes(config) == [
         f"{config / STUDY}: {key}: 'no_such_thing' is not known; choose from {names}"
     ]
-    for name in RECORDS[registry]:
+    for entry in registry(name):
         (config / STUDY).write_text(text)
-        alter(config, STUDY, contents.get(name, {place: name}))
+        alter(config, STUDY, contents.get(entry, {place: entry}))
         load_study("demo-classical", config)
-
-
-def test_a_new_entry_needs_no_schema(config, monkeypatch):
-    """A record in a registry is all: its options are checked, filled in and told apart."""
-    new = SimpleNamespace(
-        options={"depth": {"type": "integer", "minimum": 1, "default": 3}},
-        required=(),
-        needs=lambda options: {"frames"},
-    )
-    monkeypatch.setitem(RECORDS["selectors"], "deepest", new)
-    alter(config, STUDY, {"selectors/deepest": {}})
-    study, _ = load_study("demo-classical", config)
-    assert study["selectors"]["deepest"] == {"selector": "deepest", "depth": 3}
-    alter(config, STUDY, {"selectors/deepest": {"depth": 0}})
-    assert "selectors.deepest.depth: 0 is less than the minimum of 1" in mistakes(config)[0]
-    alter(config, STUDY, {"selectors/deepest": {}, "selectors/random": {"depth": 2}})
-    assert "selectors.random.depth: a key of deepest, not of random" in mistakes(config)[0]
-
-
-def test_an_observable_with_options_has_a_key_of_its_own(config, monkeypatch):
-    angles = RECORDS["observables"]["rdf"].__dict__ | {
-        "options": {"bins": {"type": "integer", "default": 90}},
-        "mistakes": lambda *_: [],
-    }
-    monkeypatch.setitem(RECORDS["observables"], "angles", SimpleNamespace(**angles))
-    study, _ = load_study("demo-classical", config)
-    assert study["angles"] == {"bins": 90}
-    assert "angles" in study["simulations"]["nvt_1200K"]["observables"]
-    alter(config, STUDY, {"angles": {"range_A": 3}})
-    assert "angles: unknown key range_A; known of `angles` are bins" in mistakes(config)[0]

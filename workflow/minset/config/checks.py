@@ -104,9 +104,8 @@ def _potential_mistakes(study: dict, system: dict, system_path: Path) -> list[st
         for key, name in names
         if name not in known
     ]
-    options = registry("generators")[pool["generator"]].options
-    wanted = "density_g_cm3" in options and "density_g_cm3" not in pool
-    if wanted and not system["reference"]["density"]:
+    told = "density_g_cm3" in pool or system["reference"]["density"]
+    if generator_needs_potential(pool) and not told:
         mistakes.append(
             f"pool.density_g_cm3: missing, and {system_path} has no fit in reference.density; give "
             "the density at which the pool's runs start, in g/cm^3"

@@ -70,7 +70,7 @@ def _observable_mistakes(
     for name in simulation["observables"]:
         record = registry("observables")[name]
         if ensemble not in record.ensembles:
-            needed = " or ".join(record.ensembles)
+            needed = " or ".join(sorted(record.ensembles))
             mistakes.append(
                 f"observables: {name} needs a run in {needed}, and this one is in {ensemble}; take "
                 f"{name} away, or the whole key for all that {ensemble} allows"
