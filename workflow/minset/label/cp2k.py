@@ -303,4 +303,5 @@ RECORD = Labeler(
     environment="cp2k",
     seconds=seconds,
     megabytes=megabytes,
+    effort=frozenset(_EFFORT),
 )

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers
 
 from minset.label.record import Labeler
 from minset.label.store import RawLabel
-from minset.units import BAR_EV_A3
+from minset.potential import POTENTIALS
 
 # of a value of a potential, where its files are; what is in them is told by the hash
 _PLACES = {"file", "files"}
@@ -56,44 +56,37 @@ def physics(settings: dict, atoms: Atoms) -> dict:
         pairs = {"-".join(sorted(name.split("-"))): p for name, p in value["pairs"].items()}
         value["pairs"] = {name: p for name, p in pairs.items() if set(name.split("-")) <= elements}
     charges = {symbol: q for symbol, q in settings["charges"].items() if symbol in elements}
-    return {"potential": value, "charges": charges}
+    needed = POTENTIALS[value["potential"]].needs_charges
+    return {"potential": value, "charges": charges if needed else {}}
 
 
 def label(atoms: Atoms, settings: dict, workdir: Path, threads: int) -> RawLabel:
-    """Energy, forces and stress of one frame.
+    """Energy, forces and stress of a potential.
 
     Parameters
     ----------
-    atoms
-        Frame, periodic in three directions.
     settings
-        From ``settings_of``.
+        ``potential``, a potential value, and ``charges`` of the species in e; elements of ``atoms`` that
+        it does not name have none.
     """
-    from minset.md.session import classical_commands, gather, load_atoms, open_lammps
+    charges = settings["charges"]
+    species = [*charges, *sorted(set(atoms.symbols) - set(charges))]
+    system = {"species": {s: _species(s, charges) for s in species}}
+    from minset.potential.forces import single_point
 
-    value = settings["potential"]
-    species = {
-        symbol: {"charge": charge, "mass_u": 1.0, "count": 1}
-        for symbol, charge in settings["charges"].items()
-    }
-    system = {"species": species, "potential": {"pairs": value["pairs"]}}
-    lmp = open_lammps()
-    load_atoms(lmp, atoms, system)
-    name = "bmhtf-published-sign" if value["published_sign"] else "bmhtf"
-    for command in classical_commands(system, name):
-        lmp.command(command)
-    lmp.command("thermo_style custom step pe pxx pyy pzz pxy pxz pyz")
-    lmp.command("run 0")
-    pressure = [lmp.get_thermo(k) for k in ("pxx", "pyy", "pzz", "pyz", "pxz", "pxy")]
-    xx, yy, zz, yz, xz, xy = -np.array(pressure) * BAR_EV_A3
-    raw = RawLabel(
-        energy_eV=float(lmp.get_thermo("pe")),
-        forces_eV_A=gather(lmp, "f", 3),
-        stress_eV_A3=np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]),
-        info={"version": f"LAMMPS {lmp.version()}"},
+    point = single_point(system | {"potential": settings["potential"]}, atoms)
+    return RawLabel(
+        energy_eV=point.energy_eV,
+        forces_eV_A=point.forces_eV_A,
+        stress_eV_A3=point.stress_eV_A3,
+        info={"version": point.version},
     )
-    lmp.close()
-    return raw
+
+
+def _species(symbol: str, charges: dict) -> dict:
+    # no mass enters the label; LAMMPS wants one
+    mass = float(atomic_masses[atomic_numbers[symbol]])
+    return {"charge": charges.get(symbol, 0.0), "mass_u": mass}
 
 
 def seconds(settings: dict, ions: int) -> float:

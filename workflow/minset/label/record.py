@@ -38,6 +38,9 @@ class Labeler:
     seconds, megabytes
         ``seconds(settings, ions)`` of one frame on one core and ``megabytes(settings, ions)`` of
         memory, for what a job asks of a cluster.
+    effort
+        Settings that say how a label is reached, not what it is: commands, limits. They reach a job
+        beside its parameters, so that another command computes nothing again.
     required
         The options that a study must give.
     """
@@ -51,4 +54,5 @@ class Labeler:
     environment: str
     seconds: Callable[[dict, int], float]
     megabytes: Callable[[dict, int], float]
+    effort: frozenset[str] = frozenset()
     required: tuple[str, ...] = ()
