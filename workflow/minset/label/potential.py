@@ -48,7 +48,8 @@ def mistakes(system: dict, given: dict) -> list[str]:
 
 
 def physics(settings: dict, atoms: Atoms) -> dict:
-    """The potential's value and the charges, of the frame's elements only, files by their hash."""
+    """The potential's value and, where it needs them, the charges: of the frame's elements only,
+    files by their hash."""
     elements = set(atoms.get_chemical_symbols())
     value = {key: v for key, v in settings["potential"].items() if key not in _PLACES}
     if "pairs" in value:
@@ -69,11 +70,11 @@ def label(atoms: Atoms, settings: dict, workdir: Path, threads: int) -> RawLabel
         ``potential``, a potential value, and ``charges`` of the species in e; elements of ``atoms`` that
         it does not name have none.
     """
+    from minset.potential.forces import single_point
+
     charges = settings["charges"]
     species = [*charges, *sorted(set(atoms.symbols) - set(charges))]
     system = {"species": {s: _species(s, charges) for s in species}}
-    from minset.potential.forces import single_point
-
     point = single_point(system | {"potential": settings["potential"]}, atoms)
     return RawLabel(
         energy_eV=point.energy_eV,
