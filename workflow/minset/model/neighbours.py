@@ -83,7 +83,7 @@ class VerletList:
 
 
 def near_cell(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Images of atoms less than a cell outside of it, so that lattice vectors between them are few.
+    """Images of atoms less than a cell outside of it, so that few lattice vectors lie between them.
 
     What is near already stays as it is, to the last digit.
 
