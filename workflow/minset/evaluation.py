@@ -26,6 +26,7 @@ _FARTHEST_A = 1e8  # a float64 resolves 1.5e-8 A there
 _LARGEST_CELL_A = 1e6
 _THINNEST_CELL_A = 0.1
 _LEAST_VOLUME_A3_ATOM = 0.1
+_LARGEST_VOLUME_A3 = 1e9  # LAMMPS's P3M crashes at 1e12
 
 
 class Unusable(ValueError):
@@ -33,7 +34,7 @@ class Unusable(ValueError):
 
 
 def require_usable(positions: np.ndarray, cell: np.ndarray) -> None:
-    """Stop at what would crash or hang a neighbour list.
+    """Stop at what would crash or hang a neighbour list or a mesh.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ def require_usable(positions: np.ndarray, cell: np.ndarray) -> None:
     ------
     Unusable
         If a number is not finite, a coordinate is beyond 1e8 A, where float64 no longer resolves
-        distances, an edge of the cell beyond 1e6 A, two of its faces less than 0.1 A apart or its volume
-        below 0.1 A^3 per atom.
+        distances, an edge of the cell beyond 1e6 A, two of its faces less than 0.1 A apart, or its volume
+        below 0.1 A^3 per atom or beyond 1e9 A^3.
     """
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise Unusable("positions or cell are not finite")
@@ -60,6 +61,8 @@ def require_usable(positions: np.ndarray, cell: np.ndarray) -> None:
     volume = abs(np.linalg.det(cell))
     if volume < _LEAST_VOLUME_A3_ATOM * len(positions):
         raise Unusable(f"{len(positions)} atoms in a cell of {volume:.3g} A^3")
+    if volume > _LARGEST_VOLUME_A3:
+        raise Unusable(f"a cell of {volume:.3g} A^3, beyond {_LARGEST_VOLUME_A3:g} A^3")
     faces = np.linalg.norm(np.cross(np.roll(cell, -1, axis=0), np.roll(cell, 1, axis=0)), axis=1)
     if (thinnest := (volume / faces).min()) < _THINNEST_CELL_A:
         raise Unusable(f"a cell with faces {thinnest:.3g} A apart")
