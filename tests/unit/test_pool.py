@@ -248,7 +248,7 @@ def test_a_crystal_is_no_liquid(kcl, tmp_path):
     crystal = bulk("KCl", "rocksalt", a=6.5, cubic=True) * (2, 2, 2)
     protocol = Protocol("nvt", (800.0, 800.0), 8.0, 2.0, 0.2, 0.2, seed=1)
     run_md(crystal, kcl, classical_engine(), protocol, tmp_path)
-    with pytest.raises(NoLiquid, match=r"not liquid near 800 K: in 1.8 ps the ions moved 0\.\d A"):
+    with pytest.raises(NoLiquid, match=r"not liquid near 800 K: in 1.8 ps the atoms moved 0\.\d A"):
         require_liquid(tmp_path / TRAJECTORY, kcl, 0.2, (800.0, 800.0))
 
 
@@ -270,7 +270,7 @@ def random_walk(path, diffusion_A2_ps, volumes_A3):
 def test_a_slow_walk_is_no_liquid_however_long(kcl, tmp_path):
     """In 49 ps an ion with 5e-10 m^2/s moves 15 A^2, beyond any cage; a liquid moves further."""
     random_walk(tmp_path / "walk", 0.05, np.full(200, 4000.0))
-    with pytest.raises(NoLiquid, match=r"in 49.0 ps the ions moved 1[345]\.\d A"):
+    with pytest.raises(NoLiquid, match=r"in 49.0 ps the atoms moved 1[345]\.\d A"):
         require_liquid(tmp_path / "walk", kcl, 1.0, (900.0, 900.0))
     random_walk(tmp_path / "walk", 0.3, np.full(200, 4000.0))
     require_liquid(tmp_path / "walk", kcl, 1.0, (900.0, 900.0))

@@ -29,6 +29,7 @@ _LARGEST_CELL_A = 1e6
 _THINNEST_CELL_A = 0.1
 _LEAST_VOLUME_A3_ATOM = 0.1
 _SAME_PLACE_A = 1e-3
+_LARGEST_VOLUME_A3 = 1e9  # LAMMPS's P3M crashes at 1e12
 
 
 class Unusable(ValueError):
@@ -50,7 +51,7 @@ def require_usable(positions: np.ndarray, cell: np.ndarray) -> None:
     Unusable
         If a number is not finite, a coordinate is beyond 1e8 A, where float64 no longer resolves
         distances, an edge of the cell beyond 1e6 A, two of its faces less than 0.1 A apart or its
-        volume below 0.1 A^3 per atom.
+        volume below 0.1 A^3 per atom or beyond 1e9 A^3, where a mesh for electrostatics crashes.
     """
     if not len(positions):
         raise Unusable("there are no atoms")
@@ -68,7 +69,7 @@ def require_usable(positions: np.ndarray, cell: np.ndarray) -> None:
         raise Unusable(f"a cell of {longest:.3g} A, beyond {_LARGEST_CELL_A:g} A")
     face = _cross(b, c)
     volume = abs(a[0] * face[0] + a[1] * face[1] + a[2] * face[2])
-    if volume < _LEAST_VOLUME_A3_ATOM * len(positions):
+    if not _LEAST_VOLUME_A3_ATOM * len(positions) <= volume <= _LARGEST_VOLUME_A3:
         raise Unusable(f"{len(positions)} atoms in a cell of {volume:.3g} A^3")
     largest_face = max(math.hypot(*f) for f in (face, _cross(c, a), _cross(a, b)))
     if volume < _THINNEST_CELL_A * largest_face:
