@@ -126,6 +126,7 @@ def test_absurd_configurations_are_errors_in_one_line(case, kcl, al):
 
 
 def test_atoms_that_overlap_are_computed_or_refused_in_one_line(kcl, al):
+    said = []
     for distance in (1e-2, 0.1, 0.5):
         positions, cell = absurd("fine 7")[0], np.eye(3) * 7.0
         positions[1] = positions[0] + [distance, 0, 0]
@@ -137,6 +138,7 @@ def test_atoms_that_overlap_are_computed_or_refused_in_one_line(kcl, al):
             else:
                 assert np.isfinite(result.forces_eV_A).all()
                 assert result.shortest_A.min() == pytest.approx(distance)
+    assert not any("\n" in line for line in said)
 
 
 def test_far_images_are_the_same_configuration(kcl, melt32):
