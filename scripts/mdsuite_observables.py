@@ -66,7 +66,8 @@ def main(
     ----------
     trajectory
         LAMMPS text dump with the columns ``id element q x y z xu yu zu``, sorted by id, constant
-        orthogonal cell, no drift. An incomplete last frame is dropped.
+        orthogonal cell, no drift. An incomplete last frame is dropped. Of a tilted cell the tables
+        have no rows, of atoms without charges that of the conductivity has none; a line says so.
     out_rdf, out_diffusion, out_conductivity
         CSV files to write.
     time_step_ps, temperature_K
@@ -90,7 +91,13 @@ def main(
         If the dump, the RDF range or the length of the trajectory does not suit.
     """
     outputs = [Path(path) for path in (out_rdf, out_diffusion, out_conductivity)]
+    reason = ""
     if verdict and not json.loads(Path(verdict).read_text())["stable"]:
+        reason = "the simulation broke"
+    elif _is_tilted(Path(trajectory)):
+        reason = "the cell is tilted, and MDSuite needs right angles"
+    if reason:
+        print(f"no observables of MDSuite: {reason}")
         for path in outputs:
             _write(pd.DataFrame(columns=["note"]), path)
         return
@@ -134,17 +141,22 @@ def main(
             experiment.add_data(reader, update_with_pubchempy=False)
             for symbol, charge in dump.charges.items():
                 experiment.set_charge(symbol, float(charge))
-            transport.append(_transport(experiment, lags))
+            transport.append(_transport(experiment, lags, any(dump.charges.values())))
             if number == 0:
                 rdf = _rdf_table(experiment, dump, parts, rdf_range_A, rdf_bins)
-    values = pd.DataFrame(transport)
+    # (value, free) of the whole trajectory, then of its parts
+    estimates = {name: [part[name] for part in transport] for name in transport[0]}
     diffusion = [
-        {"species": symbol} | _estimate(values[symbol], "diffusion", "1e-9_m2_s")
+        {"species": symbol} | _estimate(estimates[symbol], "diffusion", "1e-9_m2_s")
         for symbol in dump.charges
     ]
-    conductivity = [_estimate(values["System"], "conductivity", "S_cm")]
+    if "System" in estimates:
+        conductivity = [_estimate(estimates["System"], "conductivity", "S_cm")]
+    else:
+        print("no conductivity of MDSuite: the atoms have no charges")
+        conductivity = []
     for table, path in zip((rdf, diffusion, conductivity), outputs, strict=True):
-        _write(pd.DataFrame(table), path)
+        _write(_without_empty_notes(pd.DataFrame(table)), path)
 
 
 def _mend_mdsuite() -> None:
@@ -184,6 +196,12 @@ def _pair_histograms(self, indices: tf.Tensor, start_batch: tf.Tensor, d_ij: tf.
             tf.cast(self.args.cutoff, dtype=self.dtype),
         )
     return histograms
+
+
+def _is_tilted(path: Path) -> bool:
+    """Whether the cell of a dump has other than right angles."""
+    with path.open("rb") as file:
+        return any(b" xy " in line for line in itertools.islice(file, 4, 5))
 
 
 def _scan(path: Path) -> SimpleNamespace:
@@ -245,28 +263,60 @@ def _lags(n_frames: int, frame_ps: float, start_ps: float) -> list[int]:
     return lags.tolist()
 
 
-def _transport(experiment: "mdsuite.Experiment", lags: list[int]) -> dict[str, float]:
-    """Self-diffusion by species (1e-9 m^2/s) and conductivity as ``System`` (S/cm)."""
+def _transport(
+    experiment: "mdsuite.Experiment", lags: list[int], charged: bool
+) -> dict[str, tuple[float, float]]:
+    """Self-diffusion by species (1e-9 m^2/s), and of ions the conductivity as ``System`` (S/cm).
+
+    Each with what it would be if the displacements at the longest lag were those of a free walker.
+    """
     settings = {
         "plot": False,
         "tau_values": lags,
         "correlation_time": max(1, (experiment.number_of_configurations - lags[-1]) // ORIGINS),
     }
-    diffusion = experiment.run.EinsteinDiffusionCoefficients(**settings).data_dict
-    conductivity = experiment.run.EinsteinHelfandIonicConductivity(**settings).data_dict
     # MDSuite gives m^2/s and S/m.
-    return {s: values["diffusion_coefficient"] * 1e9 for s, values in diffusion.items()} | {
-        s: values["ionic_conductivity"] / 100 for s, values in conductivity.items()
+    data = experiment.run.EinsteinDiffusionCoefficients(**settings).data_dict
+    kinds = [("diffusion_coefficient", 1e9, 1, data)]
+    if charged:
+        data = experiment.run.EinsteinHelfandIonicConductivity(**settings).data_dict
+        kinds.append(("ionic_conductivity", 1, 100, data))
+    return {
+        name: tuple(
+            value * factor / divisor
+            for value in (values[key], values["msd"][-1] / values["time"][-1] / 6)
+        )
+        for key, factor, divisor, data in kinds
+        for name, values in data.items()
     }
 
 
-def _estimate(values: pd.Series, name: str, unit: str) -> dict[str, float]:
-    """Value of the whole trajectory (first) with the standard error of the blocks (others)."""
-    value, blocks = values.iloc[0], values.iloc[1:]
+def _estimate(estimates: list[tuple[float, float]], name: str, unit: str) -> dict:
+    """Value of the whole trajectory (first) with the standard error of the blocks (others).
+
+    The motion does not diffuse if the value is 0 at the 1 % level, and its interval less than half of
+    what a free walker with these displacements has.
+    """
+    (value, free), blocks = estimates[0], pd.Series([block for block, _ in estimates[1:]])
     stderr = blocks.std(ddof=1) / np.sqrt(len(blocks))
-    half = student_t.ppf(0.975, len(blocks) - 1) * stderr
-    cells = {"": value, "_stderr": stderr, "_ci_low": value - half, "_ci_high": value + half}
-    return {f"{name}{part}_{unit}": cell for part, cell in cells.items()}
+    half, wide = student_t.ppf([0.975, 0.995], len(blocks) - 1) * stderr
+    bounded = value < wide and value + half < free / 2
+    low = min(value - half, 0.0) if bounded else value - half
+    cells = {"": value, "_stderr": stderr, "_ci_low": low, "_ci_high": value + half}
+    return {f"{name}{part}_{unit}": cell for part, cell in cells.items()} | {
+        "note": "does not diffuse" if bounded else ""
+    }
+
+
+def _without_empty_notes(table: pd.DataFrame) -> pd.DataFrame:
+    """Table without the column ``note`` where no row has one; that column alone without rows."""
+    if table.empty:
+        return pd.DataFrame(columns=["note"])
+    return (
+        table
+        if table.get("note", pd.Series("")).any()
+        else table.drop(columns="note", errors="ignore")
+    )
 
 
 def _rdf_table(

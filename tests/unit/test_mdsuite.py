@@ -16,6 +16,7 @@ import pytest
 from ase import units
 
 from minset.md.trajectory import Trajectory, read_trajectory
+from minset.observe import mdsuite
 from minset.observe.rdf import partial_rdfs, rdf_peaks
 from minset.observe.transport import ionic_conductivity, self_diffusion
 
@@ -24,7 +25,7 @@ PYTHON = Path(
     os.environ.get("MINSET_MDSUITE_PYTHON", REPOSITORY / ".venv-mdsuite" / "bin" / "python")
 )
 LMP = Path(sys.prefix) / "bin" / "lmp"
-DT_PS, EVERY, TEMPERATURE_K = 0.002, 25, 1300.0
+DT_PS, EVERY, TEMPERATURE_K, EDGE_A = 0.002, 25, 1300.0, 14.0
 
 pytestmark = pytest.mark.skipif(
     not PYTHON.exists(),
@@ -94,27 +95,34 @@ def agrees(value: float, reference: float, stderr: float, largest_share: float) 
     return 0 < stderr < largest_share * reference and abs(value - reference) < 2 * stderr
 
 
+def write_dump(
+    path: Path, species: np.ndarray, charges: dict, positions: np.ndarray, tilted: bool = False
+) -> None:
+    """Unwrapped positions (T, n, 3) in a cube of 14 A as LAMMPS writes them."""
+    kind, zero = (" xy xz yz", " 0") if tilted else ("", "")
+    bounds = f"0 {EDGE_A}{zero}\n" * 3
+    with path.open("w") as file:
+        for frame, unwrapped in enumerate(positions):
+            file.write(f"ITEM: TIMESTEP\n{frame * EVERY}\nITEM: NUMBER OF ATOMS\n{len(species)}\n")
+            file.write(f"ITEM: BOX BOUNDS{kind} pp pp pp\n{bounds}")
+            file.write("ITEM: ATOMS id element q x y z xu yu zu\n")
+            for ion, symbol in enumerate(species):
+                coordinates = np.concatenate([unwrapped[ion] % EDGE_A, unwrapped[ion]])
+                words = " ".join(f"{value:.9f}" for value in coordinates)
+                file.write(f"{ion + 1} {symbol} {charges[symbol]} {words}\n")
+
+
 @pytest.fixture(scope="module")
 def walkers(tmp_path_factory) -> tuple[Path, Trajectory, dict]:
     """Independent charged walkers: K and Cl with their own D, 500 frames and a cut one."""
     rng = np.random.default_rng(21)
-    numbers, width, edge = {"Cl": 20, "K": 20}, {"Cl": 0.2, "K": 0.4}, 14.0
+    numbers, width = {"Cl": 20, "K": 20}, {"Cl": 0.2, "K": 0.4}
     species = np.repeat(list(numbers), list(numbers.values()))
     sigma = np.array([width[symbol] for symbol in species])[:, None]
-    start = rng.uniform(0, edge, (len(species), 3))
+    start = rng.uniform(0, EDGE_A, (len(species), 3))
     positions = start + np.cumsum(rng.normal(size=(501, len(species), 3)) * sigma, axis=0)
-    bounds = f"0 {edge}\n" * 3
     path = tmp_path_factory.mktemp("walkers") / "walkers.lammpstrj"
-    with path.open("w") as file:
-        for frame, unwrapped in enumerate(positions):
-            file.write(f"ITEM: TIMESTEP\n{frame * EVERY}\nITEM: NUMBER OF ATOMS\n{len(species)}\n")
-            file.write(
-                f"ITEM: BOX BOUNDS pp pp pp\n{bounds}ITEM: ATOMS id element q x y z xu yu zu\n"
-            )
-            for ion, symbol in enumerate(species):
-                coordinates = np.concatenate([unwrapped[ion] % edge, unwrapped[ion]])
-                words = " ".join(f"{value:.9f}" for value in coordinates)
-                file.write(f"{ion + 1} {symbol} {1 if symbol == 'K' else -1} {words}\n")
+    write_dump(path, species, {"K": 1, "Cl": -1}, positions)
     path.write_bytes(path.read_bytes()[:-100])
     run = observe(path, range_A=7.0, bins=35, start_ps=0.2)
     assert run.returncode == 0, run.stderr
@@ -249,3 +257,49 @@ def test_a_run_that_broke_gives_tables_without_rows(walkers, tmp_path):
     run = observe(tmp_path / "walkers.lammpstrj", range_A=7.0, bins=35, verdict=verdict)
     assert run.returncode == 0, run.stderr
     assert [len(table) for table in tables(tmp_path / "walkers.lammpstrj").values()] == [0, 0, 0]
+
+
+def test_the_record_gives_the_tables_of_the_script(walkers):
+    path, _, _ = walkers
+    settings = {"timestep_fs": 1000 * DT_PS, "temperature_K": TEMPERATURE_K, "python": PYTHON}
+    settings |= {"range_A": 7.0, "bins": 35, "start_ps": 0.2}
+    source = {"trajectory": path, "verdict": {"stable": True}}
+    found = mdsuite.RECORD.observe(source, {}, settings, 1)
+    assert list(found) == list(mdsuite.RECORD.tables)
+    for name, table in tables(path).items():
+        pd.testing.assert_frame_equal(found[f"mdsuite_{name}"], table)
+    with pytest.raises(
+        ValueError, match=r"MDSuite of .* failed: .* half the shortest edge, 7\.0000"
+    ):
+        mdsuite.RECORD.observe(source, {}, settings | {"range_A": 7.1}, 1)
+
+
+def test_caged_metal_atoms_do_not_diffuse_and_have_no_conductivity(tmp_path):
+    rng = np.random.default_rng(22)
+    path = tmp_path / "solid.lammpstrj"
+    places = rng.uniform(0, EDGE_A, (20, 3))
+    positions = places + rng.normal(0, 0.3, (400, 20, 3))
+    write_dump(path, np.repeat("Al", 20), {"Al": 0}, positions)
+    run = observe(path, range_A=7.0, bins=35, start_ps=0.5)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "no conductivity of MDSuite: the atoms have no charges\n"
+    found = tables(path)
+    assert set(found["rdf"]["pair"]) == {"Al-Al"}
+    assert found["conductivity"].empty
+    row = found["diffusion"].iloc[0]
+    assert row["note"] == "does not diffuse"
+    low, high = (row[f"diffusion_ci_{end}_1e-9_m2_s"] for end in ("low", "high"))
+    # a free walker with these displacements, 6 * 0.3^2 A^2 within 2 ps, has 4.5e-10 m^2/s
+    assert low <= 0 < high < 0.2
+
+
+def test_a_tilted_cell_is_said_in_one_line_and_stops_no_study(tmp_path):
+    path = tmp_path / "tilted.lammpstrj"
+    write_dump(path, np.repeat("Al", 4), {"Al": 0}, np.ones((3, 4, 3)), tilted=True)
+    run = observe(path, range_A=7.0, bins=35, start_ps=0.5)
+    assert run.returncode == 0, run.stderr
+    assert (
+        run.stdout
+        == "no observables of MDSuite: the cell is tilted, and MDSuite needs right angles\n"
+    )
+    assert [len(table) for table in tables(path).values()] == [0, 0, 0]

@@ -25,7 +25,7 @@ def trajectory_of(species: np.ndarray, charges: np.ndarray, positions: np.ndarra
         charges=np.asarray(charges, dtype=float),
         positions_A=positions % edges[:, None, :],
         unwrapped_A=positions,
-        cell_lengths_A=edges,
+        cells_A=edges[:, :, None] * np.eye(3),
         steps=np.arange(len(positions)) * 10,
     )
 
@@ -161,7 +161,7 @@ def test_two_runs_of_one_system_differ_by_the_noise_floor(ideal_gas):
             ideal_gas,
             positions_A=ideal_gas.positions_A[part],
             unwrapped_A=ideal_gas.unwrapped_A[part],
-            cell_lengths_A=ideal_gas.cell_lengths_A[part],
+            cells_A=ideal_gas.cells_A[part],
             steps=ideal_gas.steps[part],
         )
         for part in (slice(750), slice(750, None))

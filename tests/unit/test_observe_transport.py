@@ -33,7 +33,7 @@ def walkers(
         charges=np.array([CHARGES[symbol] for symbol in species]),
         positions_A=positions % EDGE_A,
         unwrapped_A=positions,
-        cell_lengths_A=np.full((n_frames, 3), EDGE_A),
+        cells_A=np.tile(EDGE_A * np.eye(3), (n_frames, 1, 1)),
         steps=np.arange(n_frames) * EVERY,
     )
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_computed_says_why():
     sparse = walkers({"K": 10, "Cl": 10}, {"K": 0.9, "Cl": 0.3}, 17, seed=17)
     with pytest.raises(ValueError, match=r"fewer than 3 lags between 0\.075 and 0\.15 ps"):
         self_diffusion(sparse, DT_PS, start_ps=0.075)
-    swelling = replace(trajectory, cell_lengths_A=np.linspace([15] * 3, [16] * 3, 100))
+    swelling = replace(trajectory, cells_A=np.linspace(15 * np.eye(3), 16 * np.eye(3), 100))
     with pytest.raises(ValueError, match="the cell changes"):
         mean_squared_displacement(swelling, DT_PS, start_ps=0.2)
     unbalanced = replace(trajectory, charges=trajectory.charges + 0.1)

@@ -2,14 +2,22 @@
 
 import re
 
+HELD_OUT = "held_out"  # the set of test and validation frames
 MOST_SHOWN = 9
-_RUN = re.compile(r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)-(?P<model>\w+)")
+_SET = re.compile(r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)")
+_RUN = re.compile(
+    r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)-(?P<model>\w+?)(?:-m(?P<member>[2-9]|[1-9]\d+))?"
+)
 
 
 def run_row(run: str) -> dict:
-    """What identifies a trained model, ``<selector>-n<size>-s<seed>-<model>``, as columns."""
-    row = _RUN.fullmatch(run).groupdict()
-    return row | {"size": int(row["size"]), "seed": int(row["seed"])}
+    """What identifies a trained model, as columns: ``selector, size, seed, model, member``.
+
+    Its name is ``<selector>-n<size>-s<seed>-<model>``; from the second member of a committee on,
+    ``-m<member>`` follows.
+    """
+    row = _RUN.fullmatch(run).groupdict(default="1")
+    return row | {key: int(row[key]) for key in ("size", "seed", "member")}
 
 
 def is_model(engine: str) -> bool:
@@ -20,12 +28,36 @@ def is_model(engine: str) -> bool:
 def shown_engines(engines: list[str]) -> list[str]:
     """Engines that a figure with one curve or panel per engine shows, in their order.
 
-    All that are no models, and up to nine models. Of more models only those of the first seed,
-    if these are still too many only the largest size, then only the first kind of model.
+    All that are no models, and up to nine models. Of more models only the first member of each
+    committee, if these are still too many only those of the first seed, then only the largest size,
+    then only the first kind of model.
     """
     rows = {engine: run_row(engine) for engine in dict.fromkeys(engines) if is_model(engine)}
-    for column, best in (("seed", min), ("size", max), ("model", lambda names: next(iter(names)))):
+    choices = {"member": min, "seed": min, "size": max, "model": lambda names: next(iter(names))}
+    for column, best in choices.items():
         if len(rows) > MOST_SHOWN:
             kept = best([row[column] for row in rows.values()])
             rows = {engine: row for engine, row in rows.items() if row[column] == kept}
     return [e for e in dict.fromkeys(engines) if e in rows or not is_model(e)]
+
+
+def set_name(selector: str, size: int, seed: int) -> str:
+    """Name of a training set, and of the frames that its size adds to a selection."""
+    return f"{selector}-n{size}-s{seed}"
+
+
+def set_row(name: str) -> dict:
+    """Selector, size and seed of a set or a training set."""
+    row = _SET.fullmatch(name).groupdict()
+    return row | {"size": int(row["size"]), "seed": int(row["seed"])}
+
+
+def run_name(dataset: str, model: str, member: int) -> str:
+    """Name of a trained model; the first member of a committee has the name of a single model."""
+    return f"{dataset}-{model}" + (f"-m{member}" if member > 1 else "")
+
+
+def dataset_of(run: str) -> str:
+    """Training set of a trained model."""
+    row = run_row(run)
+    return set_name(row["selector"], row["size"], row["seed"])

@@ -1,14 +1,15 @@
-"""Questions about a system (the content of one file in config/systems) that several stages ask."""
+"""Questions about a system that several stages ask.
+
+A system is the content of one file in config/systems, or the part of it that molecular dynamics needs:
+``species`` (``charge`` in e, 0 when absent, ``mass_u``, ``count`` in a formula unit) and ``potential``.
+"""
 
 from itertools import combinations_with_replacement
 
 import numpy as np
+from ase.data import atomic_numbers, covalent_radii
 
 from minset.units import R_CAL_MOL_K
-
-# The potential as Fumi and Tosi wrote it, and the same with the sign of D that LAMMPS inputs of
-# several published data sets carry (D enters LAMMPS's pair_style born with the opposite sign).
-POTENTIALS = {"bmhtf": -1.0, "bmhtf-published-sign": +1.0}
 
 
 def species_of(system: dict) -> list[str]:
@@ -32,33 +33,30 @@ def composition(system: dict, ions: int) -> list[str]:
     units, rest = divmod(ions, ions_per_formula(system))
     if rest or units < 1:
         raise ValueError(
-            f"{ions} ions do not make whole formula units of {system['name']}; "
+            f"{ions} ions do not make whole formula units of {name_of(system)}; "
             f"use a multiple of {ions_per_formula(system)}"
         )
     return [symbol for symbol, s in system["species"].items() for _ in range(s["count"] * units)]
 
 
-def pair_names(system: dict) -> list[str]:
+def name_of(system: dict) -> str:
+    """Name of a system in messages: its own, else its formula unit's elements."""
+    return system.get("name") or "".join(species_of(system))
+
+
+def charge_of(system: dict, symbol: str) -> float:
+    """Charge of a species in e; 0 where the system has none."""
+    return float(system["species"][symbol].get("charge", 0.0))
+
+
+def pair_names(species: list[str]) -> list[str]:
     """Names like ``K-Cl`` of all species pairs, each once, in the order of the species."""
-    return ["-".join(p) for p in combinations_with_replacement(species_of(system), 2)]
+    return ["-".join(p) for p in combinations_with_replacement(species, 2)]
 
 
-def pair_parameters(system: dict, first: str, second: str) -> dict:
-    """Tosi-Fumi parameters of a pair, whichever way round the system file names it."""
-    pairs = system["potential"]["pairs"]
-    return pairs.get(f"{first}-{second}") or pairs[f"{second}-{first}"]
-
-
-def closest_physical_A(system: dict) -> dict[str, float]:
-    """Distance per pair below which a configuration is unphysical: 0.6 sigma of the potential, in A.
-
-    In pools of KCl up to 1700 K unlike ions stay beyond 0.8 sigma; the classical potential's own
-    barrier against collapse lies at about 0.4 sigma.
-    """
-    return {
-        name: 0.6 * pair_parameters(system, *name.split("-"))["sigma_A"]
-        for name in pair_names(system)
-    }
+def covalent_contact_A(a: str, b: str) -> float:
+    """Sum of the covalent radii of two elements in A (Cordero et al., Dalton Trans. 2832, 2008)."""
+    return float(covalent_radii[atomic_numbers[a]] + covalent_radii[atomic_numbers[b]])
 
 
 def mass_of(system: dict, symbols: list[str]) -> float:
@@ -86,12 +84,27 @@ def reference_conductivity_S_cm(fit: dict, temperature_K):
     return _valid(fit, T, value)
 
 
-def density_fit_at(system: dict, temperature_K: float) -> dict | None:
-    """First density fit of the system file that is valid at a temperature."""
-    for fit in system.get("reference", {}).get("density", []):
+def density_fit_at(fits: list, temperature_K: float) -> dict | None:
+    """First of a system's density fits that is valid at a temperature."""
+    for fit in fits:
         if fit["min_K"] <= temperature_K <= fit["max_K"]:
             return fit
     return None
+
+
+def start_density_g_cm3(fits: list, temperature_K: float) -> float:
+    """Density at which a melt can start: the experimental one, 80 % of it above the fits' range.
+
+    Parameters
+    ----------
+    fits
+        ``reference.density`` of the system. The first that is valid at the temperature counts; where
+        none is, the first one's value at the nearer end of its range.
+    """
+    fit = density_fit_at(fits, temperature_K) or fits[0]
+    inside = min(max(temperature_K, fit["min_K"]), fit["max_K"])
+    density = float(reference_density_g_cm3(fit, inside))
+    return density * 0.8 if temperature_K > inside else density
 
 
 def _valid(fit: dict, T, value):

@@ -2,6 +2,8 @@
 
 All intervals are 95 %. They cover what differs between seeds: the selection, the start of the network
 and the order of its training frames. The test set is common to all models, so its choice is not covered.
+Members of a committee share a selection: the errors of those of one seed count as one, their geometric
+mean, while each of their simulations counts as a run.
 P-values are of single comparisons, without a correction for their number.
 """
 
@@ -103,7 +105,8 @@ def learning_curve(errors: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     errors
-        Table of all models: ``selector``, ``size``, ``seed``, ``model`` and force errors in eV/A.
+        Table of all models: ``selector``, ``size``, ``seed``, ``model`` and force errors in eV/A;
+        several rows of one seed are members of a committee.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def learning_curve(errors: pd.DataFrame) -> pd.DataFrame:
         with its limits, e.g. ``force_rmse_eV_A``, ``force_rmse_low_eV_A``, ``force_rmse_high_eV_A``.
     """
     rows = []
-    for key, group in _by_dataset(errors):
+    for key, group in _by_dataset(_by_seed(errors)):
         row = key | {"seeds": group["seed"].nunique()}
         for column in ERRORS:
             names = (column, *limit_columns(column))
@@ -188,7 +191,7 @@ def against_random(
         <simulation>`` it is the ratio of the stable fractions (empty where none of random's is
         stable) with the p-value of Fisher's exact test; ``pairs`` is the smaller number of runs.
     """
-    rows = []
+    rows, errors = [], _by_seed(errors)
     baseline_of = {
         (key["model"], key["size"]): group.set_index("seed")
         for key, group in _by_dataset(errors)
@@ -276,6 +279,18 @@ def _mean_and_half_interval(values: np.ndarray) -> tuple[float, float]:
         return float(values[0]), math.nan
     t = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)
     return float(values.mean()), float(t * values.std(ddof=1) / math.sqrt(n))
+
+
+def _by_seed(errors: pd.DataFrame) -> pd.DataFrame:
+    """One row per model, selector, size and seed: geometric means over the members of committees."""
+    keys = ["model", "selector", "size", "seed"]
+    if not errors.duplicated(keys).any():
+        return errors
+    rows = []
+    for key, members in errors.groupby(keys, sort=False):
+        means = {column: geometric_mean(members[column])[0] for column in ERRORS}
+        rows.append(dict(zip(keys, key, strict=True)) | means)
+    return pd.DataFrame(rows)
 
 
 def _by_dataset(table: pd.DataFrame) -> list[tuple[dict, pd.DataFrame]]:

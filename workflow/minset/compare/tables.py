@@ -2,11 +2,7 @@
 
 import pandas as pd
 
-from minset.system import (
-    reference_conductivity_S_cm,
-    reference_density_g_cm3,
-    reference_diffusion_1e9_m2_s,
-)
+from minset.observe import OBSERVABLES
 
 
 def collected(paths: list[str], rows: list[dict]) -> pd.DataFrame:
@@ -35,48 +31,21 @@ def experiment(quantity: str, system: dict, temperatures: dict[str, float]) -> p
     Parameters
     ----------
     quantity
-        ``density``, ``diffusion`` or ``conductivity``.
+        Study-wide table, e.g. ``density``; its observables know the fits.
     system
-        Content of the system file.
+        Content of the system file, of which ``reference`` is used; it may have none.
     temperatures
         Temperature in K of each simulation.
     """
-    reference = system["reference"]
-    rows = []
-    for simulation, T in temperatures.items():
-        common = {"simulation": simulation, "engine": "experiment", "temperature_K": T}
-        if quantity == "density":
-            for fit in reference["density"]:
-                value = float(reference_density_g_cm3(fit, T))
-                error = value * fit.get("uncertainty_percent", 0) / 100
-                rows.append(
-                    common
-                    | {"source": fit["name"], "density_g_cm3": value, "density_stderr_g_cm3": error}
-                )
-        elif quantity == "diffusion":
-            for species, fit in reference.get("self_diffusion", {}).items():
-                value = float(reference_diffusion_1e9_m2_s(fit, T))
-                error = value * fit.get("uncertainty_percent", 0) / 100
-                rows.append(
-                    common
-                    | {
-                        "source": fit["source"].split(",")[0],
-                        "species": species,
-                        "diffusion_1e-9_m2_s": value,
-                        "diffusion_stderr_1e-9_m2_s": error,
-                    }
-                )
-        elif "ionic_conductivity" in reference:
-            fit = reference["ionic_conductivity"]
-            value = float(reference_conductivity_S_cm(fit, T))
-            error = value * fit.get("uncertainty_percent", 0) / 100
-            rows.append(
-                common
-                | {
-                    "source": fit["source"].split(",")[0],
-                    "conductivity_S_cm": value,
-                    "conductivity_stderr_S_cm": error,
-                }
-            )
-    table = pd.DataFrame(rows)
-    return table.dropna() if len(table) else table
+    functions = [
+        record.experiment[quantity]
+        for record in OBSERVABLES.values()
+        if quantity in record.experiment
+    ]
+    rows = [
+        {"simulation": simulation, "engine": "experiment", "temperature_K": temperature} | row
+        for simulation, temperature in temperatures.items()
+        for rows_of in functions
+        for row in rows_of(system.get("reference", {}), temperature)
+    ]
+    return pd.DataFrame(rows)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from minset.evaluation import Unusable, require_usable
 from minset.model.neighbours import undirected_pairs
 from minset.model.schnet import passes
 from minset.model.schnet.architecture import build_representation
@@ -132,7 +133,10 @@ NO_PAIRS = np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 3))
 
 def _pairs(positions: np.ndarray, cell: np.ndarray, cutoff_A: float) -> tuple | None:
     """Pairs of the atoms of a frame; None if its geometry cannot be used."""
-    if not (np.isfinite(positions).all() and 0 < abs(np.linalg.det(cell)) < np.inf):
+    try:
+        require_usable(positions, cell)
+    except Unusable as error:
+        print(f"a frame cannot be described: {error}")
         return None
     return undirected_pairs(positions, cell, cutoff_A)
 

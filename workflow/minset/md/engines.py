@@ -4,17 +4,18 @@ An engine is a function ``attach(lmp, symbols, system)`` that gives a LAMMPS ins
 returns a function ``alarm()`` that says what broke since the run began: an ``Alarm``, or None.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers
 
-from minset.evaluation import Evaluation
-from minset.md.session import classical_commands
-from minset.model.evaluators import evaluator_of
-from minset.system import closest_physical_A
+from minset.contacts import closest_matrix_A
+from minset.evaluation import Evaluation, Unusable, require_usable
+from minset.md.cell import box_of
+from minset.model import evaluator_of
+from minset.potential import commands_of
 
 # Dynamics beyond these count as broken; a study can change them.
 LIMITS = {
@@ -37,52 +38,45 @@ class Alarm:
 Attach = Callable[[object, list[str], dict], Callable[[], Alarm | None]]
 
 
-def engine_of(name: str, model_files: list[str], settings: dict, threads: int) -> Attach:
-    """Engine of a simulation: a model if there are model files, else a classical potential.
-
-    Parameters
-    ----------
-    name
-        Of a classical potential (``minset.system.POTENTIALS``), or of a model, for messages.
-    model_files
-        Paths of the model's files, see ``minset.model.evaluators.evaluator_of``, or nothing.
-    settings
-        Of the simulation; ``limits`` are used.
-    threads
-        For the force calls of a model.
-    """
-    if not model_files:
-        return classical_engine(name)
-    return model_engine(model_files, LIMITS | settings["limits"], threads)
-
-
-def classical_engine(potential: str = "bmhtf") -> Attach:
-    """The classical potential of the system, computed by LAMMPS itself."""
+def classical_engine() -> Attach:
+    """The potential of the system, computed by LAMMPS itself."""
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
-        for command in classical_commands(system, potential):
+        for command in commands_of(system):
             lmp.command(command)
         return lambda: None
 
     return attach
 
 
-def model_engine(files: Sequence[Path], limits: dict, threads: int = 1) -> Attach:
+def model_engine(
+    folder: Path,
+    limits: dict,
+    closest_A: dict[str, float],
+    threads: int = 1,
+    reference: bool = False,
+) -> Attach:
     """A trained model behind LAMMPS's ``fix external``: forces, energy and virial each step.
 
     Parameters
     ----------
-    files
-        Of the model, see ``minset.model.evaluators.evaluator_of``.
+    folder
+        Of the model.
     limits
         ``force_eV_A``: a larger force on any atom raises the alarm.
+    closest_A
+        So does a pair of atoms closer than this, by names like ``K-Cl``; see
+        ``minset.contacts.closest_allowed_A``. Pairs that are missing may come as close as half the sum
+        of their covalent radii.
     threads
         Of the force calls.
+    reference
+        Whether the network itself makes the forces, instead of its tables.
     """
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
         numbers = np.array([atomic_numbers[s] for s in symbols])
-        evaluate = evaluator_of(files, numbers, threads)
+        evaluate = evaluator_of(folder, numbers, threads, reference)
         complaint: list[Alarm] = []
         failure: list[Exception] = []
         # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
@@ -90,13 +84,15 @@ def model_engine(files: Sequence[Path], limits: dict, threads: int = 1) -> Attac
         lmp.command("pair_coeff * *")
         lmp.command("fix model all external pf/callback 1 1")
         lmp.command("fix_modify model energy yes virial yes")
-        find = _alarm_check(symbols, system, limits)
+        find = _alarm_check(symbols, limits, closest_A)
 
         def forces_at(step, order, positions, cell, f):
-            if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
-                complaint.append(Alarm(step, "positions or cell are not finite"))
+            try:
+                require_usable(positions, cell)
+                result = evaluate(positions, cell)
+            except Unusable as error:
+                complaint.append(Alarm(step, str(error)))
                 return
-            result = evaluate(positions, cell)
             if found := find(result):
                 complaint.append(Alarm(step, found))
                 return
@@ -113,7 +109,7 @@ def model_engine(files: Sequence[Path], limits: dict, threads: int = 1) -> Attac
                 return
             order = np.argsort(tags)
             try:
-                forces_at(int(step), order, x[order], _cell(lmp), f)
+                forces_at(int(step), order, x[order], box_of(lmp)[1], f)
             except Exception as error:  # LAMMPS would print it and go on without forces
                 failure.append(error)
 
@@ -128,19 +124,12 @@ def model_engine(files: Sequence[Path], limits: dict, threads: int = 1) -> Attac
     return attach
 
 
-def _cell(lmp) -> np.ndarray:
-    low, high = lmp.extract_box()[:2]
-    return np.diag(np.subtract(high, low))
-
-
-def _alarm_check(symbols: list[str], system: dict, limits: dict) -> Callable[[Evaluation], str]:
+def _alarm_check(
+    symbols: list[str], limits: dict, closest_A: dict[str, float]
+) -> Callable[[Evaluation], str]:
     # by increasing atomic number, as in Evaluation.shortest_A
     species = sorted(set(symbols), key=atomic_numbers.get)
-    closest = np.zeros((len(species), len(species)))
-    for name, distance in closest_physical_A(system).items():
-        if set(name.split("-")) <= set(species):
-            a, b = (species.index(s) for s in name.split("-"))
-            closest[a, b] = closest[b, a] = distance
+    closest = closest_matrix_A(species, closest_A)
 
     def find(result: Evaluation) -> str:
         largest = np.abs(result.forces_eV_A).max()

@@ -10,8 +10,9 @@ from ase.geometry import get_distances
 
 from minset.md.engines import classical_engine
 from minset.md.run import FINAL, Protocol, run_md
-from minset.md.session import classical_commands, gather, load_atoms, open_lammps
-from minset.system import composition, mass_of, pair_parameters
+from minset.md.session import gather, load_atoms, open_lammps
+from minset.potential import commands_of, contact_A
+from minset.system import composition, mass_of, name_of
 from minset.units import volume_A3
 
 
@@ -22,11 +23,10 @@ def melt(
     temperature_K: float,
     duration_ps: float,
     seed: int,
-    potential: str = "bmhtf",
 ) -> Atoms:
-    """A melt of the classical potential, equilibrated at constant volume.
+    """A melt of the potential of a system, equilibrated at constant volume.
 
-    Ions are inserted at random into a cube, relaxed, and run at the temperature; no crystal is ever
+    Atoms are inserted at random into a cube, relaxed, and run at the temperature; no crystal is ever
     made, so none has to melt.
 
     Returns
@@ -35,7 +35,7 @@ def melt(
         With velocities.
     """
     rng = np.random.default_rng(seed)
-    atoms = _relaxed(random_insertion(system, ions, density_g_cm3, rng), system, potential)
+    atoms = _relaxed(random_insertion(system, ions, density_g_cm3, rng), system)
     protocol = Protocol(
         ensemble="nvt",
         temperature_K=(temperature_K, temperature_K),
@@ -48,10 +48,10 @@ def melt(
         limits={"energy_eV_atom": 10.0, "temperature_percent": 1000.0},
     )
     with tempfile.TemporaryDirectory() as folder:
-        verdict = run_md(atoms, system, classical_engine(potential), protocol, Path(folder))
+        verdict = run_md(atoms, system, classical_engine(), protocol, Path(folder))
         if not verdict["stable"]:
             raise RuntimeError(
-                f"the classical potential did not hold a melt of {system['name']} at "
+                f"the potential did not hold a melt of {name_of(system)} at "
                 f"{temperature_K:g} K and {density_g_cm3:g} g/cm^3: {verdict['reason']}; "
                 "lower the temperature or check the potential's parameters"
             )
@@ -61,7 +61,7 @@ def melt(
 def random_insertion(
     system: dict, ions: int, density_g_cm3: float, rng: np.random.Generator
 ) -> Atoms:
-    """Ions one after the other at random places, no two closer than 0.8 sigma of their pair.
+    """Atoms one after the other at random places, no two closer than 0.8 of their contact distance.
 
     Raises
     ------
@@ -74,9 +74,7 @@ def random_insertion(
     cell = np.eye(3) * edge
     placed = np.empty((0, 3))
     for k, symbol in enumerate(symbols):
-        allowed = np.array(
-            [0.8 * pair_parameters(system, symbol, other)["sigma_A"] for other in symbols[:k]]
-        )
+        allowed = np.array([0.8 * contact_A(system, symbol, other) for other in symbols[:k]])
         for _ in range(20_000):
             trial = rng.uniform(0, edge, size=(1, 3))
             distances = get_distances(trial, placed, cell=cell, pbc=True)[1] if k else np.empty(0)
@@ -85,18 +83,18 @@ def random_insertion(
                 break
         else:
             raise ValueError(
-                f"no room for {ions} ions of {system['name']} at {density_g_cm3:g} g/cm^3; "
+                f"no room for {ions} atoms of {name_of(system)} at {density_g_cm3:g} g/cm^3; "
                 "give a lower density"
             )
     order = np.argsort([list(system["species"]).index(s) for s in symbols], kind="stable")
     return Atoms([symbols[i] for i in order], positions=placed[order], cell=cell, pbc=True)
 
 
-def _relaxed(atoms: Atoms, system: dict, potential: str) -> Atoms:
-    """Take the worst overlaps out of a random configuration with the classical potential."""
+def _relaxed(atoms: Atoms, system: dict) -> Atoms:
+    """Take the worst overlaps out of a random configuration with the potential."""
     lmp = open_lammps()
     load_atoms(lmp, atoms, system)
-    for command in classical_commands(system, potential):
+    for command in commands_of(system):
         lmp.command(command)
     lmp.command("minimize 1e-4 1e-2 200 2000")
     relaxed = atoms.copy()

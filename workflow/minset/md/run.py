@@ -1,15 +1,9 @@
-"""Molecular dynamics in LAMMPS with any force engine: resumable, watched, its speed in the log.
-
-A run's folder holds ``trajectory.lammpstrj`` (wrapped and unwrapped coordinates), ``thermo.csv``,
-``verdict.json`` once it has ended, and two alternating LAMMPS restart files while it goes on. Of a run
-that broke, the last of them from before the break stays as ``last-good.restart``.
-"""
+"""Molecular dynamics in LAMMPS with any force engine: resumable, watched, its speed in the log."""
 
 import contextlib
-import errno
 import json
-import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,23 +14,21 @@ from ase import Atoms
 from ase.io.extxyz import write_extxyz
 
 from minset.files import write_csv, write_json, written_aside
+from minset.md.cell import box_of, restricted
 from minset.md.engines import LIMITS, Alarm, Attach
-from minset.md.session import gather, load_atoms, open_lammps
+from minset.md.files import (
+    FINAL,
+    LAST_GOOD,
+    THERMO,
+    THERMO_COLUMNS,
+    TRAJECTORY,
+    VERDICT,
+    forget_beyond,
+    raise_if_disk,
+    read_thermo,
+)
+from minset.md.session import gather, load_atoms, open_lammps, quoted
 from minset.system import species_of
-
-TRAJECTORY, THERMO = "trajectory.lammpstrj", "thermo.csv"
-VERDICT, FINAL = "verdict.json", "final.extxyz"
-LAST_GOOD = "last-good.restart"
-THERMO_COLUMNS = {
-    "time_ps": "time",
-    "temperature_K": "temp",
-    "pressure_bar": "press",
-    "density_g_cm3": "density",
-    "volume_A3": "vol",
-    "potential_energy_eV": "pe",
-    "total_energy_eV": "etotal",
-    "conserved_energy_eV": "econserve",
-}
 
 
 @dataclass(frozen=True)
@@ -84,26 +76,23 @@ def protocol_of(settings: dict, duration_ps: float) -> Protocol:
     )
 
 
-def run_md(
-    start: Atoms, system: dict, attach: Attach, protocol: Protocol, folder: Path, threads: int = 1
-) -> dict:
+def run_md(start: Atoms, system: dict, attach: Attach, protocol: Protocol, folder: Path) -> dict:
     """Run, or continue, one MD run to its end or to the point where its dynamics break.
 
     Parameters
     ----------
     start
-        Initial configuration; its velocities are used if it has any, else drawn at the initial
-        temperature from ``protocol.seed``.
+        Initial configuration in any cell; its velocities are used if it has any, else drawn at the
+        initial temperature from ``protocol.seed``.
     system
-        Content of the system file.
+        ``species``, and ``potential`` where the engine is that.
     attach
         Force engine, see ``minset.md.engines``.
     protocol
         What to run.
     folder
-        Where the run's files are; a folder with restart files is continued.
-    threads
-        Threads of the force engine, recorded only.
+        Where the run's files are; a folder with restart files is continued. The trajectory is in
+        LAMMPS's frame, see ``minset.md.cell``; the final configuration in that of ``start``.
 
     Returns
     -------
@@ -114,45 +103,18 @@ def run_md(
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / VERDICT).exists():
         return json.loads((folder / VERDICT).read_text())
-    lmp, step = _open_newest(folder, start, system, protocol)
-    if step:
-        print(f"continuing at {step * protocol.timestep_fs / 1000:.2f} ps", flush=True)
-    _forget_beyond(folder, step, protocol.timestep_fs)
+    lmp, first = _open_newest(folder, start, system, protocol)
+    if first:
+        print(f"continuing at {first * protocol.timestep_fs / 1000:.2f} ps", flush=True)
+    forget_beyond(folder, first, protocol.timestep_fs)
     alarm = attach(lmp, list(start.symbols), system)
-    _prepare(lmp, system, protocol, folder, fresh=step == 0)
-    total, chunk = protocol.steps(protocol.duration_ps), protocol.steps(protocol.checkpoint_ps)
-    limits = LIMITS | protocol.limits
-    broken, began, first = None, time.monotonic(), step
-    while broken is None:  # also when only the end of a killed run is missing
-        goal = min(total, step - step % chunk + chunk)
-        try:
-            # `upto` and the fixed start and stop keep a temperature ramp one ramp over all chunks
-            lmp.command(f"run {goal} upto start 0 stop {total} post no")
-        except Exception as error:  # LAMMPS raises plain Exception: lost atoms, NaN coordinates
-            _raise_if_disk(error, folder)
-            stopped_at = int(lmp.extract_global("ntimestep"))
-            broken = Alarm(stopped_at, f"LAMMPS stopped: {str(error).strip()}")
-        step = goal
-        broken = alarm() or broken or _judged(folder, step, protocol, len(start), limits)
-        _report_speed(step, total, first, began, protocol)
-        if step >= total:
-            break
+    _prepare(lmp, system, protocol, folder, fresh=first == 0)
+    began = time.monotonic()
+    broken, step = _advance(lmp, alarm, protocol, folder, len(start), first)
     if broken:
         # what follows the alarm was run without forces
-        _forget_beyond(folder, max(broken.step, 1), protocol.timestep_fs)
-    reason = (
-        f"at {broken.step * protocol.timestep_fs / 1000:.2f} ps: {broken.reason}" if broken else ""
-    )
-    times = read_thermo(folder)["time_ps"]
-    hours = (time.monotonic() - began) / 3600
-    verdict = {
-        "stable": broken is None,
-        "reason": reason,
-        "reached_ps": float(times.max()) if len(times) else 0.0,
-        "ns_per_day": (step - first) * protocol.timestep_fs * 1e-6 / hours * 24,
-        "threads": threads,
-        "protocol": asdict(protocol) | {"limits": limits},
-    }
+        forget_beyond(folder, max(broken.step, 1), protocol.timestep_fs)
+    verdict = _verdict(broken, step - first, time.monotonic() - began, protocol, folder)
     if broken is None:
         with written_aside(folder / FINAL) as aside:
             write_extxyz(aside, _current_atoms(lmp, start))
@@ -163,8 +125,48 @@ def run_md(
     write_json(folder / VERDICT, verdict)
     for restart in folder.glob("restart.*"):
         restart.unlink()
-    print(f"broke {reason}" if broken else f"stable over {verdict['reached_ps']:g} ps", flush=True)
+    end = f"stable over {verdict['reached_ps']:g} ps"
+    print(f"broke {verdict['reason']}" if broken else end, flush=True)
     return json.loads((folder / VERDICT).read_text())
+
+
+def _advance(
+    lmp, alarm: Callable, protocol: Protocol, folder: Path, n_atoms: int, first: int
+) -> tuple[Alarm | None, int]:
+    """Run chunk by chunk to the end or a break, and where that was, and the step that was reached."""
+    total, chunk = protocol.steps(protocol.duration_ps), protocol.steps(protocol.checkpoint_ps)
+    broken, began, step = None, time.monotonic(), first
+    while broken is None:  # also when only the end of a killed run is missing
+        goal = min(total, step - step % chunk + chunk)
+        try:
+            # `upto` and the fixed start and stop keep a temperature ramp one ramp over all chunks
+            lmp.command(f"run {goal} upto start 0 stop {total} post no")
+        except Exception as error:  # LAMMPS raises plain Exception: lost atoms, NaN coordinates
+            raise_if_disk(error, folder)
+            stopped_at = int(lmp.extract_global("ntimestep"))
+            broken = Alarm(stopped_at, f"LAMMPS stopped: {str(error).strip()}")
+        step = goal
+        broken = alarm() or broken or _judged(folder, step, protocol, n_atoms)
+        _report_speed(step, total, first, began, protocol)
+        if step >= total:
+            break
+    return broken, step
+
+
+def _verdict(
+    broken: Alarm | None, steps: int, seconds: float, protocol: Protocol, folder: Path
+) -> dict:
+    times = read_thermo(folder)["time_ps"]
+    reason = (
+        f"at {broken.step * protocol.timestep_fs / 1000:.2f} ps: {broken.reason}" if broken else ""
+    )
+    return {
+        "stable": broken is None,
+        "reason": reason,
+        "reached_ps": float(times.max()) if len(times) else 0.0,
+        "ns_per_day": steps * protocol.timestep_fs * 1e-6 / seconds * 86400,
+        "protocol": asdict(protocol) | {"limits": LIMITS | protocol.limits},
+    }
 
 
 def judge(thermo: pd.DataFrame, protocol: Protocol, n_atoms: int, limits: dict) -> str | None:
@@ -195,19 +197,8 @@ def judge(thermo: pd.DataFrame, protocol: Protocol, n_atoms: int, limits: dict) 
     return None
 
 
-def _raise_if_disk(error: Exception, folder: Path) -> None:
-    """Raise OSError where LAMMPS could not write a file: that says nothing about the dynamics."""
-    for code in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOENT):
-        if os.strerror(code) in str(error):
-            raise OSError(code, f"LAMMPS cannot write to {folder}: {os.strerror(code)}") from error
-    if "I/O error" in str(error):
-        raise OSError(errno.EIO, f"LAMMPS cannot write to {folder}: {error}") from error
-
-
-def _judged(
-    folder: Path, step: int, protocol: Protocol, n_atoms: int, limits: dict
-) -> Alarm | None:
-    reason = judge(read_thermo(folder), protocol, n_atoms, limits)
+def _judged(folder: Path, step: int, protocol: Protocol, n_atoms: int) -> Alarm | None:
+    reason = judge(read_thermo(folder), protocol, n_atoms, LIMITS | protocol.limits)
     return Alarm(step, reason) if reason else None
 
 
@@ -217,7 +208,7 @@ def _keep_last_good(folder: Path, broken_step: int) -> None:
     for restart in folder.glob("restart.*"):
         lmp = open_lammps()
         with contextlib.suppress(Exception):  # LAMMPS raises plain Exception
-            lmp.command(f"read_restart {restart}")
+            lmp.command(f"read_restart {quoted(restart)}")
             steps[int(lmp.extract_global("ntimestep"))] = restart
         with contextlib.suppress(Exception):
             lmp.close()
@@ -231,7 +222,7 @@ def _open_newest(folder: Path, start: Atoms, system: dict, protocol: Protocol):
     for restart in restarts:
         lmp = open_lammps(folder / "log.lammps")
         try:
-            lmp.command(f"read_restart {restart}")
+            lmp.command(f"read_restart {quoted(restart)}")
             return lmp, int(lmp.extract_global("ntimestep"))
         except Exception as error:  # LAMMPS raises plain Exception
             print(f"{restart.name} cannot be read ({str(error).strip()}); trying an older one")
@@ -270,67 +261,36 @@ def _prepare(lmp, system: dict, protocol: Protocol, folder: Path, fresh: bool) -
     values = [time_ps if k == "time" else k for k in THERMO_COLUMNS.values()]
     row = ",".join(f"$({v}:%.12g)" for v in values)
     header = f'title "{",".join(THERMO_COLUMNS)}"' if fresh else 'title ""'
-    target = f"{'file' if fresh else 'append'} {folder / THERMO}"
+    target = f"{'file' if fresh else 'append'} {quoted(folder / THERMO)}"
     lmp.command(f'fix thermo all print {every} "{row}" {target} screen no {header}')
     if "c_atomic_energy" in protocol.extra_columns:
         lmp.command("compute atomic_energy all pe/atom")
     columns = " ".join(("id element q x y z xu yu zu", *protocol.extra_columns))
     every = protocol.steps(protocol.sample_ps)
-    lmp.command(f"dump trajectory all custom {every} {folder / TRAJECTORY} {columns}")
+    lmp.command(f"dump trajectory all custom {every} {quoted(folder / TRAJECTORY)} {columns}")
     elements = " ".join(species_of(system))
     lmp.command(
         f"dump_modify trajectory sort id element {elements} format float %.15g "
         f"append {'no' if fresh else 'yes'} flush yes"
     )
     every = protocol.steps(protocol.checkpoint_ps)
-    lmp.command(f"restart {every} {folder / 'restart.a'} {folder / 'restart.b'}")
+    two = " ".join(quoted(folder / name) for name in ("restart.a", "restart.b"))
+    lmp.command(f"restart {every} {two}")
 
 
 def _current_atoms(lmp, start: Atoms) -> Atoms:
-    """Positions, velocities and cell of LAMMPS as Atoms in the order of ``start``."""
-    low, high = lmp.extract_box()[:2]
+    """Positions, velocities and cell of LAMMPS as Atoms in order and frame of ``start``."""
+    low, cell = box_of(lmp)
+    box = restricted(start.cell[:])
     atoms = Atoms(
         start.symbols,
-        positions=gather(lmp, "x", 3) - low,
-        cell=np.subtract(high, low),
+        positions=box.from_lammps(gather(lmp, "x", 3) - low),
+        cell=box.cell_from_lammps(cell),
         pbc=True,
     )
-    atoms.set_velocities(gather(lmp, "v", 3) / (1000 * ase.units.fs))
+    atoms.set_velocities(box.from_lammps(gather(lmp, "v", 3)) / (1000 * ase.units.fs))
     atoms.wrap()
     return atoms
-
-
-def _forget_beyond(folder: Path, step: int, timestep_fs: float) -> None:
-    """Cut what a killed run wrote after its last restart file; LAMMPS writes that step again."""
-    trajectory, thermo = folder / TRAJECTORY, folder / THERMO
-    if step == 0:
-        trajectory.unlink(missing_ok=True)
-        thermo.unlink(missing_ok=True)
-        return
-    trajectory.touch()  # LAMMPS may have stopped before its first frame
-    with open(trajectory, "rb+") as file:
-        keep = 0
-        while line := file.readline():
-            if line.startswith(b"ITEM: TIMESTEP"):
-                number = file.readline()
-                if not number.endswith(b"\n") or int(number) >= step:
-                    break
-            keep = file.tell()
-        file.truncate(keep)
-    rows = read_thermo(folder)
-    write_csv(thermo, rows[rows["time_ps"] < (step - 0.5) * timestep_fs / 1000])
-
-
-def read_thermo(folder: Path) -> pd.DataFrame:
-    """Rows of thermo.csv, each time once: LAMMPS repeats a row where two chunks meet."""
-    if not (folder / THERMO).exists():
-        return pd.DataFrame(columns=list(THERMO_COLUMNS))
-    try:
-        rows = pd.read_csv(folder / THERMO, on_bad_lines="skip")
-        rows = rows.dropna(subset="conserved_energy_eV")[list(THERMO_COLUMNS)].astype(float)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{folder / THERMO} is damaged ({error}); remove {folder}") from error
-    return rows.drop_duplicates("time_ps", keep="last")
 
 
 def _report_speed(step: int, total: int, first: int, began: float, protocol: Protocol) -> None:

@@ -1,4 +1,4 @@
-"""LAMMPS as a library: one process, one box, the classical potential of a system."""
+"""LAMMPS as a library: one process, one box."""
 
 import ctypes
 import os
@@ -10,10 +10,8 @@ import numpy as np
 from ase import Atoms
 from ase.io.lammpsdata import write_lammps_data
 
-from minset.system import POTENTIALS, pair_names, pair_parameters, species_of
-
-CUTOFF_A = 12.0
-KSPACE_ACCURACY = 1e-5
+from minset.md.cell import RestrictedCell, restricted
+from minset.system import charge_of, species_of
 
 
 def open_lammps(log: Path | None = None):
@@ -46,28 +44,58 @@ def open_lammps(log: Path | None = None):
     return lmp
 
 
-def load_atoms(lmp, atoms: Atoms, system: dict, velocities: bool = False) -> None:
-    """Hand a configuration to LAMMPS; atom ids are the order of ``atoms``, from 1.
+def quoted(path: Path) -> str:
+    """A path as a word of a LAMMPS command.
+
+    In triple quotes LAMMPS takes blanks, ``$``, ``#`` and single quotes as they are.
 
     Raises
     ------
     ValueError
-        If the cell is not orthogonal: LAMMPS would rotate it and every force with it.
+        If the path has characters that LAMMPS changes even there.
     """
-    if not atoms.cell.orthorhombic or not np.allclose(atoms.cell, np.diag(atoms.cell.lengths())):
+    text = str(path)
+    if not text.isascii() or not text.isprintable() or any(c in text for c in ("*", "%", '"""')):
         raise ValueError(
-            f"the cell {atoms.cell.tolist()} is not orthogonal along x, y, z; "
-            "the LAMMPS stages take such cells only"
+            f"LAMMPS cannot use the path {text!r}: it changes *, %, triple quotes, control and "
+            "non-ASCII characters; rename the folder (for temporary files: set TMPDIR)"
         )
-    copy = atoms.copy()
-    copy.set_initial_charges([system["species"][s]["charge"] for s in copy.symbols])
+    return f'"""{text}"""'
+
+
+def load_atoms(lmp, atoms: Atoms, system: dict, velocities: bool = False) -> RestrictedCell:
+    """Hand a periodic configuration to LAMMPS; atom ids are the order of ``atoms``, from 1.
+
+    Returns
+    -------
+    RestrictedCell
+        How LAMMPS's box lies to the cell of ``atoms``: vectors from LAMMPS are to be rotated back.
+
+    Raises
+    ------
+    ValueError
+        If an element is not among the species of the system.
+    """
+    if foreign := sorted(set(atoms.symbols) - set(species_of(system))):
+        raise ValueError(
+            f"the configuration holds {', '.join(foreign)}, the system only "
+            f"{', '.join(species_of(system))}"
+        )
+    copy, box = atoms.copy(), restricted(atoms.cell[:])
     copy.set_masses([system["species"][s]["mass_u"] for s in copy.symbols])
+    copy.set_initial_charges([charge_of(system, s) for s in copy.symbols])
+    if not box.is_orthogonal:
+        copy.set_cell(box.cell_A)
+        copy.positions = box.to_lammps(atoms.positions)
+        copy.set_momenta(box.to_lammps(atoms.get_momenta()))
+    copy.positions = _near(copy.positions, copy.cell[:])
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "atoms.data"
         write_lammps_data(
             data,
             copy,
             specorder=species_of(system),
+            force_skew=not box.is_orthogonal,
             atom_style="charge",
             units="metal",
             masses=True,
@@ -75,30 +103,15 @@ def load_atoms(lmp, atoms: Atoms, system: dict, velocities: bool = False) -> Non
             write_image_flags=False,
             reduce_cell=False,
         )
-        lmp.command(f"read_data {data}")
+        lmp.command(f"read_data {quoted(data)}")
+    return box
 
 
-def classical_commands(system: dict, potential: str = "bmhtf") -> list[str]:
-    """LAMMPS commands of the Born-Mayer-Huggins-Tosi-Fumi potential with P3M electrostatics.
-
-    LAMMPS's ``born`` is A exp[(sigma-r)/rho] - C/r^6 + D/r^8, so the physical D enters negative;
-    ``potential`` names the sign (see ``minset.system.POTENTIALS``).
-    """
-    sign = POTENTIALS[potential]
-    order = {s: i + 1 for i, s in enumerate(species_of(system))}
-    commands = [
-        f"pair_style born/coul/long {CUTOFF_A}",
-        f"kspace_style pppm {KSPACE_ACCURACY}",
-    ]
-    for name in pair_names(system):
-        first, second = name.split("-")
-        p = pair_parameters(system, first, second)
-        i, j = sorted((order[first], order[second]))
-        commands.append(
-            f"pair_coeff {i} {j} {p['A_eV']} {p['rho_A']} {p['sigma_A']} "
-            f"{p['C_eV_A6']} {sign * p['D_eV_A8']}"
-        )
-    return commands
+def _near(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Positions, those far from the cell moved into it: LAMMPS would wrap them edge by edge."""
+    images = np.floor(positions @ np.linalg.inv(cell))
+    images[np.abs(images).max(axis=1) < 100] = 0
+    return positions - images @ cell
 
 
 def gather(lmp, name: str, columns: int) -> np.ndarray:
@@ -106,3 +119,10 @@ def gather(lmp, name: str, columns: int) -> np.ndarray:
     kind = 1
     values = lmp.gather_atoms(name, kind, columns)
     return np.ctypeslib.as_array(values).reshape(-1, columns).copy()
+
+
+def gather_compute(lmp, name: str) -> np.ndarray:
+    """A per-atom compute of the last step in id order, shape (n,)."""
+    n = lmp.get_natoms()
+    values = np.ctypeslib.as_array(lmp.extract_compute(name, 1, 1), (n,))
+    return values[np.argsort(lmp.numpy.extract_atom("id")[:n])]

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import MDAnalysis
 import numpy as np
-from MDAnalysis.coordinates.memory import MemoryReader
+from ase.geometry import cell_to_cellpar
+
+if TYPE_CHECKING:
+    import MDAnalysis
 
 COLUMNS = ("id", "element", "q", "x", "y", "z", "xu", "yu", "zu")
 HEADER_LINES = 9
@@ -16,7 +18,7 @@ _ITEMS = {0: "TIMESTEP", 2: "NUMBER OF ATOMS", 4: "BOX BOUNDS", 8: "ATOMS"}
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Positions of ``n`` ions in ``T`` frames at a constant interval, in orthogonal cells.
+    """Positions of ``n`` atoms in ``T`` frames at a constant interval.
 
     Attributes
     ----------
@@ -28,8 +30,8 @@ class Trajectory:
         Positions wrapped into the cell, whose lower corner is the origin, in A.
     unwrapped_A : np.ndarray, shape (T, n, 3)
         The same positions followed through the periodic boundaries, in A.
-    cell_lengths_A : np.ndarray, shape (T, 3)
-        Edges of the cell in A.
+    cells_A : np.ndarray, shape (T, 3, 3)
+        Lattice vectors as rows, in A: a along x, b in the xy plane.
     steps : np.ndarray of int, shape (T,)
         MD step of each frame.
     """
@@ -38,8 +40,38 @@ class Trajectory:
     charges: np.ndarray
     positions_A: np.ndarray
     unwrapped_A: np.ndarray
-    cell_lengths_A: np.ndarray
+    cells_A: np.ndarray
     steps: np.ndarray
+
+    @property
+    def is_orthogonal(self) -> bool:
+        """Whether all cells lie along x, y and z."""
+        return not self.cells_A[:, [1, 2, 2], [0, 0, 1]].any()
+
+    @property
+    def cell_lengths_A(self) -> np.ndarray:
+        """Edges of orthogonal cells in A, shape (T, 3).
+
+        Raises
+        ------
+        ValueError
+            If a cell is tilted.
+        """
+        if not self.is_orthogonal:
+            raise ValueError("the cell is tilted; this needs one with right angles")
+        return np.diagonal(self.cells_A, axis1=1, axis2=2)
+
+    @property
+    def volumes_A3(self) -> np.ndarray:
+        """Volumes of the cells in A^3, shape (T,)."""
+        return np.diagonal(self.cells_A, axis1=1, axis2=2).prod(axis=1)
+
+    @property
+    def widths_A(self) -> np.ndarray:
+        """Distances between opposite faces of the cells in A, shape (T, 3)."""
+        if self.is_orthogonal:
+            return self.cell_lengths_A
+        return 1 / np.linalg.norm(np.linalg.inv(self.cells_A), axis=1)
 
 
 def read_trajectory(path: str | Path) -> Trajectory:
@@ -52,7 +84,7 @@ def read_trajectory(path: str | Path) -> Trajectory:
     ----------
     path
         Text dump with at least the columns ``id element q x y z xu yu zu`` (A, elementary
-        charges), every other column a number; sorted by id, orthogonal cell.
+        charges), every other column a number; sorted by id.
 
     Raises
     ------
@@ -64,7 +96,7 @@ def read_trajectory(path: str | Path) -> Trajectory:
     frames = []
     with path.open("rb") as file:
         while (header := _read_header(file, path)) is not None:
-            step, n_atoms, bounds, columns = header
+            step, n_atoms, box, columns = header
             where = f"{path}, MD step {step}"
             if not frames:
                 expected = (n_atoms, columns)
@@ -86,7 +118,7 @@ def read_trajectory(path: str | Path) -> Trajectory:
                     f"{where}: ids, elements or charges are not those of the first frame; sort "
                     "the dump with `dump_modify ID sort id`"
                 )
-            frames.append((step, bounds, coordinates))
+            frames.append((step, box, coordinates))
     if not frames:
         raise ValueError(f"{path}: no complete frame; was the run killed before its first dump?")
     return _assemble(frames, reference, path)
@@ -99,7 +131,7 @@ def frame_interval(trajectory: Trajectory) -> int:
     return int(trajectory.steps[1] - trajectory.steps[0])
 
 
-def to_universe(trajectory: Trajectory, dt_ps: float) -> MDAnalysis.Universe:
+def to_universe(trajectory: Trajectory, dt_ps: float) -> "MDAnalysis.Universe":
     """Wrapped positions as an MDAnalysis universe in memory (A, ps, single precision).
 
     Parameters
@@ -109,17 +141,19 @@ def to_universe(trajectory: Trajectory, dt_ps: float) -> MDAnalysis.Universe:
     dt_ps
         MD time step in ps.
     """
+    import MDAnalysis
+    from MDAnalysis.coordinates.memory import MemoryReader
+
     n_frames, n_ions = trajectory.positions_A.shape[:2]
     universe = MDAnalysis.Universe.empty(n_ions, trajectory=False)
     universe.add_TopologyAttr("types", trajectory.species.astype(object))
     universe.add_TopologyAttr("elements", trajectory.species.astype(object))
     universe.add_TopologyAttr("charges", trajectory.charges)
-    right_angles = np.full((n_frames, 3), 90.0)
     universe.load_new(
         trajectory.positions_A.astype(np.float32),
         format=MemoryReader,
         order="fac",
-        dimensions=np.hstack([trajectory.cell_lengths_A, right_angles]),
+        dimensions=np.array([cell_to_cellpar(cell) for cell in trajectory.cells_A]),
         dt=dt_ps * (frame_interval(trajectory) if n_frames > 1 else 1),
     )
     return universe
@@ -132,9 +166,10 @@ def ordered_species(trajectory: Trajectory) -> list[str]:
 
 
 def _read_header(file: BinaryIO, path: Path) -> tuple[int, int, np.ndarray, tuple[str, ...]] | None:
-    """Step, number of atoms, cell bounds (3, 2) in A and columns of the next frame.
+    """Step, number of atoms, box (4, 3) in A and columns of the next frame.
 
-    None at the end of the file, also when it cuts the header.
+    The box is its lower corner and three lattice vectors. None at the end of the file, also when it
+    cuts the header.
     """
     lines = [line.decode(errors="replace") for line in islice(file, HEADER_LINES)]
     if len(lines) < HEADER_LINES or not lines[-1].endswith("\n"):
@@ -145,17 +180,39 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[int, int, np.ndarray, tupl
             "is no LAMMPS text dump, or a run was continued behind an incomplete frame"
         )
     where = f"{path}, MD step {lines[1].strip()[:20]}"
-    bounds = [line.split() for line in lines[5:8]]
-    if any(len(pair) != 2 for pair in bounds):
-        raise ValueError(f"{where}: triclinic; only orthogonal cells work")
+    if "abc origin" in lines[4]:
+        raise ValueError(f"{where}: a box of vectors; write it with `triclinic/general no`")
+    wide = 3 if lines[4].startswith("ITEM: BOX BOUNDS xy xz yz") else 2
     try:
-        step, n_atoms, bounds = int(lines[1]), int(lines[3]), np.array(bounds, dtype=float)
+        step, n_atoms = int(lines[1]), int(lines[3])
+        bounds = np.array([line.split() for line in lines[5:8]], dtype=float)
+        if bounds.shape != (3, wide):
+            raise ValueError(f"bounds of the box in {bounds.shape[1]} columns, expected {wide}")
     except ValueError as error:
         raise ValueError(f"{where}: the header is damaged ({error})") from error
-    lengths = bounds[:, 1] - bounds[:, 0]
+    box = _box(bounds)
+    lengths = np.diag(box[1:])
     if not (0 <= step < 2**62 and 0 < n_atoms < 2**31 and np.all((lengths > 0) & (lengths < 1e9))):
         raise ValueError(f"{where}: {lines[3].strip()[:20]} atoms in a cell of {lengths} A")
-    return step, n_atoms, bounds, tuple(lines[8].split()[2:])
+    return step, n_atoms, box, tuple(lines[8].split()[2:])
+
+
+def _box(bounds: np.ndarray) -> np.ndarray:
+    """Lower corner and lattice vectors (4, 3) from the bounds of a dump.
+
+    Those of a tilted box are of the box around it, its corners where the tilts reach
+    (https://docs.lammps.org/Howto_triclinic.html).
+    """
+    low, high = bounds[:, 0].copy(), bounds[:, 1].copy()
+    if bounds.shape[1] == 2:
+        return np.vstack([low, np.diag(high - low)])
+    xy, xz, yz = bounds[:, 2]
+    low[0] -= min(0, xy, xz, xy + xz)
+    high[0] -= max(0, xy, xz, xy + xz)
+    low[1] -= min(0, yz)
+    high[1] -= max(0, yz)
+    lx, ly, lz = high - low
+    return np.array([low, [lx, 0, 0], [xy, ly, 0], [xz, yz, lz]])
 
 
 def _require_columns(columns: tuple[str, ...], where: str) -> None:
@@ -188,7 +245,7 @@ def _frame_values(
 def _assemble(
     frames: list[tuple[int, np.ndarray, np.ndarray]], identity: list[list[bytes]], path: Path
 ) -> Trajectory:
-    """Stack frames of (step, bounds, coordinates), after a check of order and interval."""
+    """Stack frames of (step, box, coordinates), after a check of order and interval."""
     try:
         ids = [int(number) for number in identity[0]]
         elements = [element.decode() for element in identity[1]]
@@ -208,13 +265,13 @@ def _assemble(
             f"{path}: MD step {steps[at + 1]} follows {steps[at]}, but the first interval is "
             f"{intervals[0]} steps; frames must come at one interval, each once"
         )
-    bounds = np.array([bounds for _, bounds, _ in frames])
-    origin = bounds[:, None, :, 0]
+    boxes = np.array([box for _, box, _ in frames])
+    origin = boxes[:, :1]
     return Trajectory(
         species=np.array(elements),
         charges=charges,
         positions_A=np.stack([values[:, :3] for _, _, values in frames]) - origin,
         unwrapped_A=np.stack([values[:, 3:] for _, _, values in frames]) - origin,
-        cell_lengths_A=bounds[:, :, 1] - bounds[:, :, 0],
+        cells_A=boxes[:, 1:],
         steps=steps,
     )

@@ -1,6 +1,17 @@
 """Observables of trajectories and errors of models, as tidy tables with units in their columns.
 
-A new observable is one module with a function from a `trajectory.Trajectory` (or a table of
-thermodynamic data) to a pandas table, and one output of the rule that calls it. MDSuite computes
-the same observables in its own environment: ``scripts/mdsuite_observables.py``.
+A new one is a module with a ``RECORD`` (`minset.observe.record.Observable`) and one line here.
 """
+
+from minset.observe import density, errors, mdsuite, rdf, transport
+from minset.observe.record import Observable, Table
+
+OBSERVABLES = {
+    "rdf": rdf.RECORD,
+    "transport": transport.RECORD,
+    "density": density.RECORD,
+    "errors": errors.RECORD,
+    "mdsuite": mdsuite.RECORD,
+}
+
+__all__ = ["OBSERVABLES", "Observable", "Table"]

@@ -3,8 +3,30 @@
 import numpy as np
 import pandas as pd
 
+from minset.observe.record import Observable, Table, experimental_rows, without_rows
+from minset.system import reference_density_g_cm3
+
 FEWEST_BLOCKS = 16
 QUANTITIES = ("density_g_cm3", "temperature_K", "pressure_bar")
+
+
+def observe_density(source: dict, system: dict, settings: dict, threads: int = 1) -> dict:
+    """Table ``density`` of a simulation at constant pressure, one row, see `Observable`."""
+    if not source["verdict"]["stable"]:
+        return without_rows(RECORD.tables, "the simulation broke")
+    averages = thermo_averages(pd.read_csv(source["thermo"]), discard_fraction=0.0)
+    # the simulation's own temperature is a column of the collected table
+    names = {c: f"measured_{c}" for c in averages if c.startswith("temperature")}
+    return {"density": averages.rename(columns=names)}
+
+
+def experimental_density(reference: dict, temperature_K: float) -> list[dict]:
+    """Rows of all density fits."""
+    rows = []
+    for fit in reference.get("density", []):
+        value = float(reference_density_g_cm3(fit, temperature_K))
+        rows += experimental_rows(fit, value, "density", "g_cm3")
+    return rows
 
 
 def block_average(values: np.ndarray) -> tuple[float, float]:
@@ -107,3 +129,16 @@ def thermo_averages(thermo: pd.DataFrame, discard_fraction: float) -> pd.DataFra
                 thermo, column, discard_fraction
             )
     return pd.DataFrame([row])
+
+
+RECORD = Observable(
+    of="trajectory",
+    tables={"density": Table("density", "minset")},
+    observe=observe_density,
+    caption="Mean density, temperature and pressure of each simulation at constant pressure and "
+    "engine, with the experiment at the same temperature where its fit is valid.",
+    ensembles=("npt",),
+    experiment={"density": ("density", experimental_density)},
+    seconds=lambda ions: 0.0,
+    megabytes=lambda ions: 0.0,
+)

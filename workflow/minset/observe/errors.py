@@ -1,26 +1,34 @@
 """Errors of a model on labelled frames."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from minset.model.evaluators import evaluator_of
+from minset.dataset import read_dataset
+from minset.observe.record import Observable, Table
+
+
+def observe_errors(source: dict, system: dict, settings: dict, threads: int = 1) -> dict:
+    """Tables ``forces``, ``energies`` and ``errors`` of a model on its test set, see `Observable`."""
+    forces, energies = predictions(source["model"], read_dataset(source["test"]), threads)
+    errors = pd.DataFrame([error_row(forces, energies)])
+    return {"forces": forces, "energies": energies, "errors": errors}
 
 
 def predictions(
-    files: Sequence[Path], frames: list[Atoms], threads: int = 1
+    folder: Path, frames: list[Atoms], threads: int = 1
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Labels and predictions side by side.
 
     Parameters
     ----------
-    files
-        Of the model, see ``minset.model.evaluators.evaluator_of``.
+    folder
+        Of the model.
     frames
-        Labelled frames.
+        Labelled frames, each of any species, order and cell; ``info["frame"]`` is its number, its
+        place in the list where it has none.
     threads
         For the force calls.
 
@@ -29,15 +37,22 @@ def predictions(
     forces, energies
         ``frame, atom, species, component, label_eV_A, model_eV_A`` and
         ``frame, label_eV_atom, model_eV_atom``.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be read or does not know an element.
     """
+    from minset.model import evaluator_of
+
     evaluators = {}
     forces, energies = [], []
-    for frame in frames:
+    for place, frame in enumerate(frames):
         species = frame.numbers.tobytes()
         if species not in evaluators:
-            evaluators[species] = evaluator_of(files, frame.numbers, threads)
+            evaluators[species] = evaluator_of(folder, frame.numbers, threads)
         result = evaluators[species](frame.positions, np.array(frame.cell))
-        number, n = frame.info["frame"], len(frame)
+        number, n = frame.info.get("frame", place), len(frame)
         forces.append(
             pd.DataFrame(
                 {
@@ -81,3 +96,13 @@ def error_row(forces: pd.DataFrame, energies: pd.DataFrame) -> dict[str, float]:
         | {"force_label_rms_eV_A": spread}
         | {f"energy_{k}_meV_atom": energy[k] for k in ("rmse", "mae", "max")}
     )
+
+
+RECORD = Observable(
+    of="model",
+    tables={"forces": Table(), "energies": Table(), "errors": Table("errors")},
+    observe=observe_errors,
+    caption="Errors of each model on the test set: force components in eV/A, energies in meV/atom, "
+    "and the root mean square of the labelled forces for scale.",
+    seconds=lambda ions: 0.0,
+)

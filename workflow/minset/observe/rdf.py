@@ -5,16 +5,38 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from MDAnalysis.analysis.rdf import InterRDF
-from scipy.signal import find_peaks, savgol_filter
 
 from minset.md.trajectory import Trajectory, ordered_species, read_trajectory, to_universe
 from minset.names import is_model
+from minset.observe.record import Observable, Table, without_rows
 
 PEAK_PROMINENCE = 0.1
 SMOOTHING_A = 0.3
 CLOSEST_G = 0.01
 BLOCKS = 5
+
+
+def observe_rdf(source: dict, system: dict, settings: dict, threads: int = 1) -> dict:
+    """Tables ``rdf`` and ``rdf_peaks`` of a simulation, see `Observable`.
+
+    A run that broke has the RDF of its frames up to the break and no peaks.
+    """
+    stable = source["verdict"]["stable"]
+    rdfs = run_rdfs(source["trajectory"], stable, settings["range_A"], settings["bins"])
+    if not stable:
+        return {"rdf": rdfs} | without_rows(["rdf_peaks"], "the simulation broke")
+    return {"rdf": rdfs, "rdf_peaks": rdf_peaks(rdfs)}
+
+
+def rdf_mistakes(settings: dict, simulation: dict, edge_A: float | None) -> list[str]:
+    """A cell too small for the range."""
+    if edge_A is None or settings["range_A"] <= edge_A / 2:
+        return []
+    return [
+        f"ions: {simulation['ions']} ions make a cell of {edge_A:.2f} A, and rdf.range_A of "
+        f"{settings['range_A']:g} A is more than half of it; use more ions or a range of "
+        f"at most {edge_A / 2:.2f} A"
+    ]
 
 
 def partial_rdfs(
@@ -32,7 +54,7 @@ def partial_rdfs(
     trajectory
         See `Trajectory`.
     range_A
-        Largest distance in A, at most half the shortest cell edge.
+        Largest distance in A, at most half the smallest height of the cell.
     bins
         Number of bins between 0 and `range_A`.
     blocks
@@ -52,11 +74,13 @@ def partial_rdfs(
     ValueError
         If the range exceeds half the cell, or there are fewer frames than blocks.
     """
-    shortest = float(trajectory.cell_lengths_A.min())
-    if not 0 < range_A <= shortest / 2:
+    from MDAnalysis.analysis.rdf import InterRDF
+
+    half = float(trajectory.widths_A.min()) / 2
+    if not 0 < range_A <= half:
         raise ValueError(
-            f"RDF range {range_A} A is not between 0 and half the shortest cell edge, "
-            f"{shortest / 2:.4f} A; shorten the range or simulate a larger cell"
+            f"RDF range {range_A} A is not between 0 and half the smallest height of the cell, "
+            f"{half:.4f} A; shorten the range or simulate a larger cell"
         )
     n_frames = len(trajectory.steps)
     if not 2 <= blocks <= n_frames:
@@ -118,12 +142,11 @@ def run_rdfs(path: str | Path, stable: bool, range_A: float, bins: int) -> pd.Da
     except ValueError as error:
         if stable:
             raise
-        print(f"no RDF of the broken run: {error}")
-        return pd.DataFrame(columns=["note"])
+        return without_rows(["rdf"], f"the simulation broke, {error}")["rdf"]
     frames = len(trajectory.steps)
     if not stable and frames < BLOCKS:
-        print(f"no RDF of the broken run: {frames} frames, needs {BLOCKS}")
-        return pd.DataFrame(columns=["note"])
+        reason = f"the simulation broke after {frames} frames, needs {BLOCKS}"
+        return without_rows(["rdf"], reason)["rdf"]
     rdfs = partial_rdfs(trajectory, range_A, bins, blocks=BLOCKS)
     return rdfs.assign(stable=stable, frames=frames)
 
@@ -146,6 +169,8 @@ def rdf_peaks(rdfs: pd.DataFrame) -> pd.DataFrame:
         ``coordination_number`` (ions of the second species closer than the minimum); NaN where
         the range shows no peak or no minimum behind it.
     """
+    from scipy.signal import find_peaks
+
     rows = []
     for pair, rdf in rdfs.groupby("pair", sort=False):
         r, g = rdf["r_A"].to_numpy(), rdf["g"].to_numpy()
@@ -256,6 +281,8 @@ def rdf_differences(paths: list[str], rows: list[dict]) -> pd.DataFrame:
 
 def _smoothed(r: np.ndarray, g: np.ndarray) -> np.ndarray:
     """RDF (bins,) after a cubic Savitzky-Golay filter of 0.3 A, where that spans enough bins."""
+    from scipy.signal import savgol_filter
+
     window = round(SMOOTHING_A / (r[1] - r[0])) // 2 * 2 + 1
     return savgol_filter(g, window, 3) if 5 <= window <= len(g) else g
 
@@ -268,3 +295,29 @@ def _vertex(r: np.ndarray, g: np.ndarray, index: int) -> tuple[float, float]:
     curvature = left - 2 * middle + right
     shift = 0.5 * (left - right) / curvature if curvature else 0.0
     return float(r[index] + shift * (r[1] - r[0])), float(middle - 0.25 * (left - right) * shift)
+
+
+RECORD = Observable(
+    of="trajectory",
+    tables={"rdf": Table(), "rdf_peaks": Table("rdf_peaks", "MDAnalysis")},
+    observe=observe_rdf,
+    caption="First peak, first minimum and coordination number of the partial radial distribution "
+    "functions of each simulation and engine.",
+    options={
+        "range_A": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 8.0,
+            "description": "Largest distance, at most half the height of the cell",
+        },
+        "bins": {
+            "type": "integer",
+            "minimum": 10,
+            "maximum": 100000,
+            "default": 160,
+            "description": "Bins between 0 and range_A",
+        },
+    },
+    ensembles=("nvt", "nve"),
+    mistakes=rdf_mistakes,
+)

@@ -3,23 +3,107 @@
 The lags of both fits go from `start_ps`, where the motion becomes diffusive, to a tenth of the
 trajectory: longer lags have too few independent windows for kinisi's estimate of their variance.
 The cell must be constant (NVT, NVE), because unwrapped positions carry the scaling of a cell.
+
+kinisi's posterior is reported where its fit holds: where its covariance is one (see
+``minset.observe.einstein``), and where the posterior is not cut off by the condition that slopes are
+positive, its mean being at least twice its standard deviation. Elsewhere ``einstein.checked_slope``
+takes its place, which may say that nothing diffuses.
 """
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import scipp as sc
 from ase.data import atomic_masses, atomic_numbers
-from kinisi.diffusion import Diffusion
-from kinisi.displacement import calculate_msd
-from kinisi.parser import Parser
-from scipp.constants import elementary_charge, k
 
-from minset.md.trajectory import Trajectory, frame_interval, ordered_species
+from minset.md.trajectory import Trajectory, frame_interval, ordered_species, read_trajectory
+from minset.observe.einstein import Slope, checked_slope, covariance_holds
+from minset.observe.record import Observable, Table, experimental_rows, without_rows
+from minset.system import reference_conductivity_S_cm, reference_diffusion_1e9_m2_s
+
+if TYPE_CHECKING:
+    import scipp as sc
 
 # Larger than any displacement, so that kinisi leaves the unwrapped positions as they are.
 FICTITIOUS_EDGE_A = 1e7
 LAGS = 80
 LONGEST_LAG = 0.1
+RESOLVED = 2.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Mean squared displacement of walkers and the line through it.
+
+    Attributes
+    ----------
+    lags_ps, msd_A2, msd_stderr_A2 : np.ndarray, shape (L,)
+        All lags, also those before the fit.
+    first : int
+        First fitted lag.
+    slope_A2_ps, intercept_A2 : float
+        Of the line.
+    posterior_A2_ps : np.ndarray, shape (S,), or None
+        kinisi's samples of the slope, where they hold.
+    checked : Slope or None
+        The slope where they do not.
+    """
+
+    lags_ps: np.ndarray
+    msd_A2: np.ndarray
+    msd_stderr_A2: np.ndarray
+    first: int
+    slope_A2_ps: float
+    intercept_A2: float
+    posterior_A2_ps: np.ndarray | None
+    checked: Slope | None
+
+
+def observe_transport(source: dict, system: dict, settings: dict, threads: int = 1) -> dict:
+    """Tables ``msd``, ``diffusion`` and ``conductivity`` of a simulation, see `Observable`.
+
+    Atoms without charges have no conductivity. A run that broke has no rows.
+    """
+    if not source["verdict"]["stable"]:
+        return without_rows(RECORD.tables, "the simulation broke")
+    run, dt_ps = read_trajectory(source["trajectory"]), settings["timestep_fs"] / 1000
+    fits = species_fits(run, dt_ps, settings["start_ps"])
+    tables = {"msd": msd_table(fits), "diffusion": diffusion_table(fits)}
+    if not run.charges.any():
+        return tables | without_rows(["conductivity"], "the atoms have no charges")
+    conductivity = ionic_conductivity(run, dt_ps, settings["temperature_K"], settings["start_ps"])
+    return tables | {"conductivity": conductivity}
+
+
+def transport_mistakes(settings: dict, simulation: dict, edge_A: float | None) -> list[str]:
+    """A simulation too short for lags from ``start_ps`` on."""
+    lags_ps = 10 * settings["start_ps"]
+    if simulation["duration_ps"] >= lags_ps:
+        return []
+    return [
+        f"duration_ps: {simulation['duration_ps']:g} ps is less than ten times "
+        f"transport.start_ps; run at least {lags_ps:g} ps"
+    ]
+
+
+def experimental_diffusion(reference: dict, temperature_K: float) -> list[dict]:
+    """Rows of the self-diffusion fits of each species."""
+    rows = []
+    for species, fit in reference.get("self_diffusion", {}).items():
+        value = float(reference_diffusion_1e9_m2_s(fit, temperature_K))
+        for row in experimental_rows(fit, value, "diffusion", "1e-9_m2_s"):
+            rows.append({"source": row.pop("source"), "species": species} | row)
+    return rows
+
+
+def experimental_conductivity(reference: dict, temperature_K: float) -> list[dict]:
+    """Row of the conductivity fit."""
+    if "ionic_conductivity" not in reference:
+        return []
+    fit = reference["ionic_conductivity"]
+    value = float(reference_conductivity_S_cm(fit, temperature_K))
+    return experimental_rows(fit, value, "conductivity", "S_cm")
 
 
 def self_diffusion(
@@ -49,21 +133,14 @@ def self_diffusion(
     Returns
     -------
     pd.DataFrame
-        ``species``, ``diffusion_1e-9_m2_s`` (posterior mean), ``diffusion_stderr_1e-9_m2_s``
-        (posterior standard deviation) and ``diffusion_ci_low_1e-9_m2_s``,
-        ``diffusion_ci_high_1e-9_m2_s`` (central 95 %).
+        Of `diffusion_table`.
 
     Raises
     ------
     ValueError
         If the cell changes or the trajectory is shorter than ten times `start_ps`.
     """
-    rows = []
-    for symbol in ordered_species(trajectory):
-        _, fit = _species_fit(trajectory, symbol, dt_ps, start_ps, max_frames, seed)
-        samples = sc.to_unit(fit.gradient / 6, "1e-9 m^2/s").values
-        rows.append({"species": symbol} | _posterior(samples, "diffusion", "1e-9_m2_s"))
-    return pd.DataFrame(rows)
+    return diffusion_table(species_fits(trajectory, dt_ps, start_ps, max_frames, seed))
 
 
 def mean_squared_displacement(
@@ -73,9 +150,55 @@ def mean_squared_displacement(
     max_frames: int = 5000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Mean squared displacement of each species with the line that `self_diffusion` fits.
+    """Table of `msd_table`; parameters and errors are those of `self_diffusion`."""
+    return msd_table(species_fits(trajectory, dt_ps, start_ps, max_frames, seed))
+
+
+def species_fits(
+    trajectory: Trajectory,
+    dt_ps: float,
+    start_ps: float = 2.0,
+    max_frames: int = 5000,
+    seed: int = 0,
+) -> dict[str, Fit]:
+    """Fit of each species, relative to the centre of mass of all atoms.
 
     Parameters and errors are those of `self_diffusion`.
+    """
+    positions, frame_ps = _thinned(trajectory, dt_ps, max_frames)
+    masses = atomic_masses[[atomic_numbers[name] for name in trajectory.species]]
+    centre = np.einsum("i,tix->tx", masses / masses.sum(), positions)
+    fits = {}
+    for symbol in ordered_species(trajectory):
+        chosen = positions[:, trajectory.species == symbol] - centre[:, None, :]
+        fits[symbol] = _fit(chosen, frame_ps, start_ps, seed)
+    return fits
+
+
+def diffusion_table(fits: dict[str, Fit]) -> pd.DataFrame:
+    """Self-diffusion coefficients from the fits of `species_fits`.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``species``, ``diffusion_1e-9_m2_s`` (posterior mean), ``diffusion_stderr_1e-9_m2_s``
+        (posterior standard deviation) and ``diffusion_ci_low_1e-9_m2_s``,
+        ``diffusion_ci_high_1e-9_m2_s`` (central 95 %); ``note`` where there is one to make.
+    """
+    import scipp as sc
+
+    def coefficient(slope: "sc.Variable") -> np.ndarray:
+        return sc.to_unit(slope / 6, "1e-9 m^2/s").values
+
+    rows = [
+        {"species": symbol} | _cells(fit, coefficient, "diffusion", "1e-9_m2_s")
+        for symbol, fit in fits.items()
+    ]
+    return _without_empty_notes(rows)
+
+
+def msd_table(fits: dict[str, Fit]) -> pd.DataFrame:
+    """Mean squared displacements with the lines of `species_fits`.
 
     Returns
     -------
@@ -84,18 +207,16 @@ def mean_squared_displacement(
         that are not fitted.
     """
     tables = []
-    for symbol in ordered_species(trajectory):
-        msd, fit = _species_fit(trajectory, symbol, dt_ps, start_ps, max_frames, seed)
-        time_ps = msd.coords["time interval"].values
-        line = fit.gradient.values.mean() * time_ps + fit.intercept.values.mean()
+    for symbol, fit in fits.items():
+        line = fit.slope_A2_ps * fit.lags_ps + fit.intercept_A2
         tables.append(
             pd.DataFrame(
                 {
                     "species": symbol,
-                    "time_ps": time_ps,
-                    "msd_A2": msd.values,
-                    "msd_stderr_A2": np.sqrt(msd.variances),
-                    "fit_A2": np.where(np.arange(len(time_ps)) < fit.diff_regime, np.nan, line),
+                    "time_ps": fit.lags_ps,
+                    "msd_A2": fit.msd_A2,
+                    "msd_stderr_A2": fit.msd_stderr_A2,
+                    "fit_A2": np.where(np.arange(len(line)) < fit.first, np.nan, line),
                 }
             )
         )
@@ -132,13 +253,16 @@ def ionic_conductivity(
     -------
     pd.DataFrame
         One row: ``conductivity_S_cm``, ``conductivity_stderr_S_cm``, ``conductivity_ci_low_S_cm``,
-        ``conductivity_ci_high_S_cm``, as in `self_diffusion`.
+        ``conductivity_ci_high_S_cm``, as in `diffusion_table`.
 
     Raises
     ------
     ValueError
         As `self_diffusion`, and if the charges do not add up to zero or are all zero.
     """
+    import scipp as sc
+    from scipp.constants import elementary_charge, k
+
     charges = trajectory.charges
     if not np.any(charges) or abs(charges.sum()) > 1e-6 * np.abs(charges).sum():
         raise ValueError(
@@ -147,51 +271,58 @@ def ionic_conductivity(
         )
     positions, frame_ps = _thinned(trajectory, dt_ps, max_frames)
     dipole = np.einsum("i,tix->tx", charges, positions)[:, None, :]
-    _, fit = _fit(dipole, frame_ps, start_ps, seed)
-    volume = sc.scalar(float(np.prod(trajectory.cell_lengths_A[0])), unit="angstrom^3")
+    fit = _fit(dipole, frame_ps, start_ps, seed)
+    volume = sc.scalar(float(trajectory.volumes_A3[0]), unit="angstrom^3")
     temperature = sc.scalar(float(temperature_K), unit="K")
-    conductivity = fit.gradient * elementary_charge**2 / (6 * volume * k * temperature)
-    samples = sc.to_unit(conductivity, "S/cm").values
-    return pd.DataFrame([_posterior(samples, "conductivity", "S_cm")])
+
+    def conductivity(slope: sc.Variable) -> np.ndarray:
+        return sc.to_unit(
+            slope * elementary_charge**2 / (6 * volume * k * temperature), "S/cm"
+        ).values
+
+    return _without_empty_notes([_cells(fit, conductivity, "conductivity", "S_cm")])
 
 
 def _thinned(trajectory: Trajectory, dt_ps: float, max_frames: int) -> tuple[np.ndarray, float]:
     """Unwrapped positions (T, n, 3) in A of evenly thinned frames, and their interval in ps."""
-    edges = trajectory.cell_lengths_A
-    if np.ptp(edges, axis=0).max() > 1e-6 * edges.max():
+    cells = trajectory.cells_A
+    if np.ptp(cells, axis=0).max() > 1e-6 * np.abs(cells).max():
         raise ValueError(
-            f"the cell changes from {edges[0]} to {edges[-1]} A; diffusion and conductivity need "
-            "a simulation at constant cell (NVT)"
+            f"the cell changes from {cells[0].tolist()} to {cells[-1].tolist()} A; diffusion and "
+            "conductivity need a simulation at constant cell (NVT)"
         )
     stride = max(1, len(trajectory.steps) // max_frames)
     return trajectory.unwrapped_A[::stride], dt_ps * stride * frame_interval(trajectory)
 
 
-def _species_fit(
-    trajectory: Trajectory,
-    symbol: str,
-    dt_ps: float,
-    start_ps: float,
-    max_frames: int,
-    seed: int,
-) -> tuple[sc.DataArray, Diffusion]:
-    """MSD and fit of one species, relative to the centre of mass of all ions."""
-    positions, frame_ps = _thinned(trajectory, dt_ps, max_frames)
-    masses = atomic_masses[[atomic_numbers[name] for name in trajectory.species]]
-    centre = np.einsum("i,tix->tx", masses / masses.sum(), positions)
-    chosen = positions[:, trajectory.species == symbol] - centre[:, None, :]
-    return _fit(chosen, frame_ps, start_ps, seed)
+def _fit(positions: np.ndarray, frame_ps: float, start_ps: float, seed: int) -> Fit:
+    """Mean squared displacement and line of walkers (T, n, 3) in A."""
+    lags, first = _lags(len(positions), frame_ps, start_ps)
+    msd = _kinisi_msd(positions, lags, frame_ps)
+    fitted = slice(first, None)
+    values, variances = msd.values, msd.variances
+    posterior, checked = None, None
+    if covariance_holds(variances[fitted], msd.coords["n_samples"].values[fitted]):
+        posterior, intercept = _kinisi_fit(msd, first, seed)
+        slope = posterior.mean()
+    if posterior is None or slope < RESOLVED * posterior.std():
+        posterior, checked = None, checked_slope(positions, lags[fitted], frame_ps)
+        slope = checked.value
+        intercept = (values[fitted] - slope * lags[fitted] * frame_ps).mean()
+    return Fit(
+        lags_ps=lags * frame_ps,
+        msd_A2=values,
+        msd_stderr_A2=np.sqrt(variances),
+        first=first,
+        slope_A2_ps=slope,
+        intercept_A2=intercept,
+        posterior_A2_ps=posterior,
+        checked=checked,
+    )
 
 
-def _fit(
-    positions: np.ndarray, frame_ps: float, start_ps: float, seed: int
-) -> tuple[sc.DataArray, Diffusion]:
-    """Mean squared displacement and Bayesian fit of walkers (T, n, 3) in A.
-
-    kinisi's readers are bypassed: they repeat the first frame, and subtract the mean motion of
-    the other species as if it were a rigid framework.
-    """
-    n_frames, n_walkers = positions.shape[:2]
+def _lags(n_frames: int, frame_ps: float, start_ps: float) -> tuple[np.ndarray, int]:
+    """Lags in frames up to a tenth of the trajectory, and the index of the first fitted one."""
     length_ps = (n_frames - 1) * frame_ps
     if not 0 < start_ps <= length_ps / 10:
         raise ValueError(
@@ -206,6 +337,20 @@ def _fit(
             f"fewer than 3 lags between {start_ps:g} and {longest * frame_ps:g} ps at one frame "
             f"every {frame_ps:g} ps: dump more often or simulate longer"
         )
+    return lags, int(np.argmax(lags >= first))
+
+
+def _kinisi_msd(positions: np.ndarray, lags: np.ndarray, frame_ps: float) -> "sc.DataArray":
+    """Mean squared displacements with variances, of walkers (T, n, 3) in A, by kinisi.
+
+    kinisi's readers are bypassed: they repeat the first frame, and subtract the mean motion of
+    the other species as if it were a rigid framework.
+    """
+    import scipp as sc
+    from kinisi.displacement import calculate_msd
+    from kinisi.parser import Parser
+
+    n_frames, n_walkers = positions.shape[:2]
     # kinisi reads the length of the trajectory from the last lag, and truncates lags to integers:
     # hence the lag of all frames, dropped below, and times in frames until the end.
     in_frames = np.append(lags, n_frames - 1)
@@ -226,18 +371,75 @@ def _fit(
     )
     data = calculate_msd(parsed, progress=False)
     lag_ps = sc.array(dims=["time interval"], values=lags * frame_ps, unit="ps")
-    msd = data["da"]["time interval", : len(lags)].assign_coords({"time interval": lag_ps})
-    fit = Diffusion(sc.DataGroup({"da": msd, "dimensionality": data["dimensionality"]}))
+    return data["da"]["time interval", : len(lags)].assign_coords({"time interval": lag_ps})
+
+
+def _kinisi_fit(msd: "sc.DataArray", first: int, seed: int) -> tuple[np.ndarray, float]:
+    """Posterior samples of the slope in A^2/ps, and the mean intercept in A^2."""
+    import scipp as sc
+    from kinisi.diffusion import Diffusion
+
+    fit = Diffusion(sc.DataGroup({"da": msd, "dimensionality": sc.scalar(3)}))
     fit.bayesian_regression(
-        start_dt=lag_ps[int(np.argmax(lags >= first))],
+        start_dt=msd.coords["time interval"][first],
         progress=False,
         random_state=np.random.RandomState(seed),
     )
-    return msd, fit
+    return fit.gradient.values, fit.intercept.values.mean()
 
 
-def _posterior(samples: np.ndarray, name: str, unit: str) -> dict[str, float]:
-    """Mean, standard deviation and central 95 % of posterior samples, as table cells."""
-    low, high = np.percentile(samples, [2.5, 97.5])
-    values = {"": samples.mean(), "_stderr": samples.std(ddof=1), "_ci_low": low, "_ci_high": high}
-    return {f"{name}{part}_{unit}": float(value) for part, value in values.items()}
+def _cells(fit: Fit, quantity, name: str, unit: str) -> dict:
+    """Value, standard error and 95 % interval of a slope as table cells, and a note.
+
+    `quantity` turns slopes, a scipp array in A^2/ps, into numbers of the unit.
+    """
+    import scipp as sc
+
+    def numbers(slopes) -> np.ndarray:
+        return quantity(sc.array(dims=["sample"], values=slopes, unit="angstrom^2/ps"))
+
+    if fit.checked is None:
+        samples = numbers(fit.posterior_A2_ps)
+        low, high = np.percentile(samples, [2.5, 97.5])
+        values = samples.mean(), samples.std(ddof=1), low, high
+    else:
+        slope = fit.checked
+        values = numbers([slope.value, slope.stderr, slope.low, slope.high])
+    parts = ("", "_stderr", "_ci_low", "_ci_high")
+    cells = {f"{name}{part}_{unit}": float(v) for part, v in zip(parts, values, strict=True)}
+    return cells | {"note": fit.checked.note if fit.checked else ""}
+
+
+def _without_empty_notes(rows: list[dict]) -> pd.DataFrame:
+    """Table without the column ``note`` where no row has one."""
+    table = pd.DataFrame(rows)
+    return table if table["note"].any() else table.drop(columns="note")
+
+
+RECORD = Observable(
+    of="trajectory",
+    tables={
+        "msd": Table(),
+        "diffusion": Table("diffusion", "kinisi"),
+        "conductivity": Table("conductivity", "kinisi"),
+    },
+    observe=observe_transport,
+    caption="Self-diffusion coefficients and ionic conductivity of each simulation, engine and "
+    "source, with the experiment at the same temperature where its fit is valid. No correction for "
+    "the finite size of the cell. Where a note says that nothing diffuses, or that the motion slows "
+    "down, the upper end of the interval is the limit that the run allows.",
+    options={
+        "start_ps": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 2.0,
+            "description": "Lag time from which motion is diffusive",
+        }
+    },
+    ensembles=("nvt", "nve"),
+    mistakes=transport_mistakes,
+    experiment={
+        "diffusion": ("self_diffusion", experimental_diffusion),
+        "conductivity": ("ionic_conductivity", experimental_conductivity),
+    },
+)

@@ -1,4 +1,4 @@
-"""One run of a pool: classical NPT molecular dynamics of a melt."""
+"""One run of a pool: NPT molecular dynamics of a melt with the potential of the system."""
 
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from minset.md.engines import classical_engine
 from minset.md.melt import melt
 from minset.md.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
 from minset.md.trajectory import read_trajectory
-from minset.system import density_fit_at, pair_parameters, reference_density_g_cm3, species_of
+from minset.potential import contact_A
+from minset.system import species_of
 
 LEAST_DIFFUSION_A2_PS = 0.15  # of a liquid; 1.5e-9 m^2/s
 
@@ -27,9 +28,9 @@ def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
     Parameters
     ----------
     system
-        Content of the system file.
+        ``species`` and ``potential``.
     run
-        As in ``minset.pool.GENERATORS``.
+        As of a generator's ``plan``, see ``minset.pool``, and ``density_g_cm3``, at which it starts.
     folder
         Working folder; a killed run continues from what is there.
 
@@ -70,9 +71,9 @@ def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
         **common,
     )
     start = _melt(folder / "melt.extxyz", system, run)
-    _run(start, system, run["potential"], settle, folder / "settle")
+    _run(start, system, settle, folder / "settle")
     settled = ase.io.read(folder / "settle" / FINAL, format="extxyz")
-    _run(settled, system, run["potential"], sampling, folder / "run")
+    _run(settled, system, sampling, folder / "run")
     require_liquid(folder / "run" / TRAJECTORY, system, sample_ps, run["temperature_K"])
     return _frames(folder / "run")[1:]  # the first repeats the end of the equilibration
 
@@ -80,28 +81,30 @@ def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
 def require_liquid(
     trajectory: Path, system: dict, sample_ps: float, temperature_K: tuple[float, float]
 ) -> None:
-    """Stop unless a trajectory is a liquid: it does not boil, and ions flow throughout.
+    """Stop unless a trajectory is a liquid: it does not boil, and atoms flow throughout.
 
     It boils when the mean volumes of two eighths of it differ by more than a factor of 1.8; single
     frames of 100 ions of NaCl at 2200 K and 1 bar do so by 1.7, and the liquid is stable.
 
-    It flows when the mean squared displacement over each quarter of it exceeds that of ions that
-    rattle in a cage, the square of half the contact distance of unlike ions, by 6 D t with a
-    self-diffusion coefficient D of 1.5e-9 m^2/s. In runs of 100 ions of NaCl, liquids had at least
-    3e-9 (900 K at 1 kbar, supercooled), what froze at most 0.8e-9 (1500 K at 50 kbar).
+    It flows when the mean squared displacement over each quarter of it exceeds that of atoms that
+    rattle in a cage, the square of half the contact distance of the first and the last species, by 6 D t
+    with a self-diffusion coefficient D of 1.5e-9 m^2/s. In runs of 100 ions of NaCl, liquids had at
+    least 3e-9 (900 K at 1 kbar, supercooled), what froze at most 0.8e-9 (1500 K at 50 kbar). Metals are
+    as mobile: 32 to 108 atoms of Al (Al_mm.eam.fs, 1 bar) had 3.4e-9 to 5.3e-9 at 1000 K and 10e-9 to
+    13e-9 at 1500 K.
 
     Raises
     ------
     NoLiquid
-        With the factor of the volumes, or the quarter in which ions did not flow.
+        With the factor of the volumes, or the quarter in which atoms did not flow.
     """
     run = read_trajectory(trajectory)
-    volumes = [v.mean() for v in np.array_split(run.cell_lengths_A.prod(axis=1), 8)]
+    volumes = [v.mean() for v in np.array_split(run.volumes_A3, 8)]
     if (factor := max(volumes) / min(volumes)) > 1.8:
         raise NoLiquid(f"boils: its volume varies by a factor of {factor:.1f}")
     unwrapped = run.unwrapped_A
     species = species_of(system)
-    contact = pair_parameters(system, species[0], species[-1])["sigma_A"]
+    contact = contact_A(system, species[0], species[-1])
     quarter = len(unwrapped) // 4
     lag_ps = (quarter - 1) * sample_ps
     needed = (contact / 2) ** 2 + 6 * LEAST_DIFFUSION_A2_PS * lag_ps
@@ -113,36 +116,29 @@ def require_liquid(
             low, high = temperature_K
             near = low + (high - low) * (k + 0.5) / 4
             raise NoLiquid(
-                f"not liquid near {near:.0f} K: in {lag_ps:.1f} ps the ions moved {msd:.1f} A^2 on "
+                f"not liquid near {near:.0f} K: in {lag_ps:.1f} ps the atoms moved {msd:.1f} A^2 on "
                 f"average, a liquid moves more than {needed:.1f}"
             )
 
 
 def _melt(path: Path, system: dict, run: dict) -> Atoms:
-    """Start in a cube at the experimental density, or 80 % of it above the fits' range."""
+    """Start in a cube."""
     if not path.exists():
-        temperature = run["temperature_K"][0]
-        fit = density_fit_at(system, temperature) or system["reference"]["density"][0]
-        inside = min(max(temperature, fit["min_K"]), fit["max_K"])
-        density = float(reference_density_g_cm3(fit, inside))
-        if temperature > inside:
-            density *= 0.8
         atoms = melt(
             system,
             run["ions"],
-            density,
-            temperature,
+            run["density_g_cm3"],
+            run["temperature_K"][0],
             duration_ps=2.0,
             seed=run["seed"],
-            potential=run["potential"],
         )
         with written_aside(path) as aside:
             ase.io.write(aside, atoms)
     return ase.io.read(path, format="extxyz")
 
 
-def _run(start: Atoms, system: dict, potential: str, protocol: Protocol, folder: Path) -> None:
-    verdict = run_md(start, system, classical_engine(potential), protocol, folder)
+def _run(start: Atoms, system: dict, protocol: Protocol, folder: Path) -> None:
+    verdict = run_md(start, system, classical_engine(), protocol, folder)
     if not verdict["stable"]:
         raise NoLiquid(f"broke {verdict['reason']}")
 

@@ -1,1 +1,20 @@
-"""Potentials: what makes forces without being trained here."""
+"""Potentials: what makes forces without being trained here.
+
+A system hands over one as a potential value, ``{"potential": <key of POTENTIALS>, <its options>}``. A
+new kind is a module with a ``RECORD`` (see ``minset.potential.record``) and one line here.
+"""
+
+from minset.potential import eam, tosi_fumi
+from minset.potential.record import Potential
+
+POTENTIALS: dict[str, Potential] = {"tosi_fumi": tosi_fumi.RECORD, "eam": eam.RECORD}
+
+
+def commands_of(system: dict) -> list[str]:
+    """LAMMPS commands of the potential of a system."""
+    return POTENTIALS[system["potential"]["potential"]].commands(system)
+
+
+def contact_A(system: dict, a: str, b: str) -> float:
+    """Distance in A at which two species of a system touch."""
+    return POTENTIALS[system["potential"]["potential"]].contact_A(system, a, b)

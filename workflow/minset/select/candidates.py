@@ -74,6 +74,12 @@ def read_candidates(
     return Candidates(indices, rows, runs, Path(pool), Path(work), atom_descriptors, **more)
 
 
+def descriptor_files(paths) -> dict[str, Path]:
+    """Arguments of `read_candidates` from the files ``descriptors-<frames or atoms>.npy`` of a study."""
+    arguments = {"frames": "descriptors", "atoms": "atom_descriptors"}
+    return {arguments[Path(path).stem.rpartition("-")[2]]: Path(path) for path in paths}
+
+
 def standardised(descriptors: np.ndarray) -> np.ndarray:
     """Zero mean and unit variance per column, in float32; constant columns become zero."""
     x = np.asarray(descriptors, dtype=np.float64)

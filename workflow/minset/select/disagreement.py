@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from minset.evaluation import Evaluation, Evaluator
+from minset.evaluation import Evaluation, Unusable
 from minset.files import written_aside
+from minset.model import evaluator_of
 from minset.pool.store import read_geometries
 from minset.select.batch import farthest_first, without_copies
 from minset.select.candidates import Candidates, standardised
@@ -198,21 +199,15 @@ class _Members:
         """Force calls of all members for one frame; none if its geometry cannot be used."""
         # atoms by species: frames that differ in the order of atoms alone share the evaluators
         order = np.argsort(numbers, kind="stable")[np.count_nonzero(numbers == 0) :]
-        composition = numbers[order]
+        composition = numbers[order].astype(int)
         if not np.array_equal(composition, self._composition):
-            self._evaluators = [_evaluator(f, composition, self.threads) for f in self.folders]
+            self._evaluators = [evaluator_of(f, composition, self.threads) for f in self.folders]
             self._composition = composition
         try:
             return [evaluate(positions[order], cell) for evaluate in self._evaluators]
-        except ValueError as error:
+        except Unusable as error:
             print(f"no force call can be made of a frame: {error}")
             return []
-
-
-def _evaluator(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
-    from minset.model.evaluators import evaluator_of
-
-    return evaluator_of([Path(folder) / "compressed.npz"], numbers.astype(int), threads)
 
 
 RECORD = Selector(

@@ -1,0 +1,98 @@
+"""Force calls of the potentials that LAMMPS computes."""
+
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms
+
+from minset.contacts import shortest_A
+from minset.evaluation import Evaluation, Evaluator, require_apart, require_usable
+from minset.md.session import gather, gather_compute, load_atoms, open_lammps
+from minset.potential import commands_of
+from minset.units import BAR_EV_A3
+
+
+class SinglePoint(NamedTuple):
+    """Energies in eV, forces (n, 3) in eV/A and stress (3, 3) in eV/A^3, tension positive."""
+
+    energy_eV: float
+    atomic_energies_eV: np.ndarray
+    forces_eV_A: np.ndarray
+    stress_eV_A3: np.ndarray
+    shortest_A: np.ndarray
+    version: str
+
+
+def evaluator(system: dict, numbers: np.ndarray) -> Evaluator:
+    """Force calls of the potential of a system, in any periodic cell.
+
+    Parameters
+    ----------
+    system
+        ``species`` and ``potential``.
+    numbers
+        Atomic numbers, shape (n,).
+    """
+
+    def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
+        atoms = Atoms(numbers, positions=positions, cell=cell, pbc=True)
+        point = single_point(system, atoms)
+        return Evaluation(
+            energy_eV=point.energy_eV,
+            atomic_energies_eV=point.atomic_energies_eV,
+            forces_eV_A=point.forces_eV_A,
+            virial_eV=point.stress_eV_A3 * atoms.cell.volume,
+            shortest_A=point.shortest_A,
+        )
+
+    return evaluate
+
+
+def single_point(system: dict, atoms: Atoms) -> SinglePoint:
+    """Energy, forces and stress of a periodic configuration, from a LAMMPS of its own.
+
+    Raises
+    ------
+    ValueError
+        If the configuration is absurd, holds other species than the system, or LAMMPS refuses it.
+    """
+    require_usable(atoms.positions, atoms.cell[:])
+    shortest = shortest_A(atoms.numbers, atoms.positions, atoms.cell[:])
+    require_apart(shortest)
+    lmp = open_lammps()
+    try:
+        point = _computed(lmp, system, atoms, shortest)
+    except (ValueError, OSError):
+        raise
+    except Exception as error:  # LAMMPS raises plain Exception, its message on the first line
+        message = str(error).partition("\n")[0]
+        raise ValueError(f"LAMMPS cannot compute the configuration: {message}") from error
+    finally:
+        lmp.close()
+    if not (np.isfinite(point.energy_eV) and np.isfinite(point.forces_eV_A).all()):
+        raise ValueError(
+            "energy or forces of the potential are not finite; the closest atoms are "
+            f"{shortest.min():.3g} A apart"
+        )
+    return point
+
+
+def _computed(lmp, system: dict, atoms: Atoms, shortest: np.ndarray) -> SinglePoint:
+    box = load_atoms(lmp, atoms, system)
+    for command in commands_of(system):
+        lmp.command(command)
+    lmp.command("compute atomic all pe/atom")
+    # thermo's columns say what LAMMPS computes in this step
+    lmp.command("compute total all reduce sum c_atomic")
+    lmp.command("thermo_style custom step pe c_total pxx pyy pzz pxy pxz pyz")
+    lmp.command("run 0")
+    pressure = [lmp.get_thermo(k) for k in ("pxx", "pyy", "pzz", "pyz", "pxz", "pxy")]
+    xx, yy, zz, yz, xz, xy = -np.array(pressure) * BAR_EV_A3
+    return SinglePoint(
+        energy_eV=float(lmp.get_thermo("pe")),
+        atomic_energies_eV=gather_compute(lmp, "atomic"),
+        forces_eV_A=box.from_lammps(gather(lmp, "f", 3)),
+        stress_eV_A3=box.tensor_from_lammps(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])),
+        shortest_A=shortest,
+        version=f"LAMMPS {lmp.version()}",
+    )

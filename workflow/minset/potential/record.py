@@ -1,0 +1,44 @@
+"""What an entry of ``minset.potential.POTENTIALS`` holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from minset.system import covalent_contact_A
+
+
+def _nothing(value: dict, *_) -> list[str]:
+    return []
+
+
+def _of_covalent_radii(system: dict, a: str, b: str) -> float:
+    return covalent_contact_A(a, b)
+
+
+@dataclass(frozen=True)
+class Potential:
+    """A kind of potential: what its value in a system file holds, and its LAMMPS commands.
+
+    Attributes
+    ----------
+    options, required
+        JSON schema ``properties`` of the value beside ``potential`` and ``source``, and the keys that
+        it must have.
+    commands
+        ``commands(system)``: LAMMPS commands (pair and k-space styles, coefficients) for a system.
+    contact_A
+        ``contact_A(system, a, b)``: distance in A at which two species touch.
+    files
+        ``files(value)``: paths of the files that the potential reads.
+    mistakes
+        ``mistakes(value, species)``: what a schema cannot see, one line each, beginning with the key.
+    needs_charges
+        Whether it needs charges of the species.
+    """
+
+    options: dict
+    commands: Callable[[dict], list[str]]
+    required: tuple[str, ...] = ()
+    contact_A: Callable[[dict, str, str], float] = _of_covalent_radii
+    files: Callable[[dict], list[str]] = _nothing
+    mistakes: Callable[[dict, list[str]], list[str]] = field(default=_nothing)
+    needs_charges: bool = False
