@@ -115,12 +115,16 @@ def distributions(system: dict, files: dict, tables: list):
     """
     picks = pd.read_csv(files["selection"])
     numbers = read_numbers(files["pool"])
-    energies = read_property(files["pool"], "energy_eV") / len(numbers)
+    energies = read_property(files["pool"], "energy_eV") / (numbers > 0).sum(axis=1)
     atomic = read_property(files["pool"], "atomic_energies_eV")
     forces = read_property(files["pool"], "force_size_eV_A")
-    species = {chemical_symbols[z]: numbers == z for z in dict.fromkeys(numbers.tolist())}
+    kinds, first = np.unique(numbers[numbers > 0], return_index=True)
+    kinds = kinds[np.argsort(first)]  # in the order in which they appear
     quantities = {"energy / eV atom$^{-1}$": energies[:, None]}
-    quantities |= {f"atomic energy of {s} / eV": atomic[:, of] for s, of in species.items()}
+    quantities |= {
+        f"atomic energy of {chemical_symbols[z]} / eV": np.where(numbers == z, atomic, np.nan)
+        for z in kinds
+    }
     quantities[r"force / eV $\mathrm{\AA}^{-1}$"] = forces
     styles = selector_styles(picks["selector"])
     columns = 2 if len(quantities) <= 4 else 3
