@@ -143,7 +143,7 @@ def minset_engine(case: Case, file: str) -> Contestant:
     files = [case.folder / file]
     evaluate = evaluator_of(files, case.atoms.numbers, case.threads)
     cell = case.atoms.cell.array
-    attach = model_engine(files, LIMITS, case.threads)
+    attach = model_engine(case.folder, LIMITS, {}, case.threads, reference=file == "model.pt")
     lmp = open_lammps()
     load_atoms(lmp, case.atoms, case.system, velocities=True)
     alarm = attach(lmp, list(case.atoms.symbols), case.system)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from minset import config
 from minset.config import ConfigError, load_study, simulation_density
 from minset.label import cp2k
-from minset.md.session import classical_commands
 from minset.pool import pool_runs
+from minset.potential import commands_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDY, SALT = "demo", "kcl"
@@ -143,7 +143,7 @@ def require_safe(study: dict, systems: dict) -> None:
         assert isinstance(system["name"], str)
         for simulation in study["simulations"].values():
             assert 0 < simulation_density(system, simulation) < math.inf, name
-        for command in classical_commands(system):
+        for command in commands_of(system):
             assert re.fullmatch(r"[a-z_]+( [a-z0-9./+-]+)+", command), command
         if study["labels"]["labeler"] == "cp2k":
             settings = cp2k.DEFAULTS | system["cp2k"] | study["labels"]["settings"]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ase import Atoms
+from conftest import label_settings
 
 from minset.dataset import labelled, labels_table, read_dataset, write_dataset
 from minset.label.store import Label, label_key, label_path, write_label
@@ -68,7 +69,7 @@ def test_a_batch_without_frames_does_not_stop_the_study(small_pool, kcl, tmp_pat
             tmp_path / f"batch-{batch}.csv",
             batch,
             labels={"batches": 2, "labeler": "lammps", "net_force_gate_eV_A": 0.01},
-            settings={"potential": "bmhtf", "system": kcl},
+            settings=label_settings(kcl),
             store=tmp_path / "store",
         )
     tables = [tmp_path / f"batch-{batch}.csv" for batch in (0, 1)]
