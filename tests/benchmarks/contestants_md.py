@@ -142,7 +142,7 @@ def minset_engine(case: Case, reference: bool) -> Contestant:
     """minset's engine behind LAMMPS, as in its simulations but for the files written."""
     evaluate = evaluator_of(case.folder, case.atoms.numbers, case.threads, reference)
     cell = case.atoms.cell.array
-    attach = model_engine(case.folder, LIMITS, threads=case.threads, reference=reference)
+    attach = model_engine(case.folder, LIMITS, {}, case.threads, reference=reference)
     lmp = open_lammps()
     load_atoms(lmp, case.atoms, case.system, velocities=True)
     alarm = attach(lmp, list(case.atoms.symbols), case.system)

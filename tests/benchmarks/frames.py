@@ -26,8 +26,9 @@ from minset.model.schnet.architecture import (
 )
 from minset.model.schnet.compress import compress
 from minset.pool.npt import run_npt
-from minset.pool.plan import npt_ramp
+from minset.pool.npt_ramp import plan
 from minset.pool.store import read_frames, write_pool
+from minset.system import start_density_g_cm3
 
 # isort: split
 # after minset.model.schnet.architecture, which mends schnetpack's import with newer torch
@@ -41,8 +42,11 @@ SEED = 7
 
 
 def nacl() -> dict:
-    """Content of the system file."""
-    return yaml.safe_load(SYSTEM.read_text())
+    """Content of the system file, with the potential of Tosi and Fumi as its potential value."""
+    system = yaml.safe_load(SYSTEM.read_text())
+    given = system.pop("potentials", {}).get("bmhtf") or system["potential"]
+    value = {"potential": "tosi_fumi", "pairs": given["pairs"], "published_sign": False}
+    return system | {"potential": value}
 
 
 def hyper_parameters(size: str) -> dict:
@@ -96,7 +100,6 @@ def pool(work: Path) -> Path:
     if not path.exists():
         settings = {
             "ions": POOL_IONS,
-            "potential": "bmhtf",
             "temperature_K": [1700, 1100],
             "pressure_bar": 5000,
             "timestep_fs": 2.0,
@@ -106,7 +109,8 @@ def pool(work: Path) -> Path:
             "seed": SEED,
         }
         print(f"pool of {POOL_FRAMES} frames of {POOL_IONS} ions", flush=True)
-        (run,) = npt_ramp(settings)
+        (run,) = plan(settings)
+        run["density_g_cm3"] = start_density_g_cm3(nacl()["reference"]["density"], 1700)
         write_pool(path, run_npt(nacl(), run, work / "ramp"))
         shutil.rmtree(work / "ramp")
     return path

@@ -13,6 +13,8 @@ from ase.io.lammpsdata import write_lammps_data
 from minset.md.cell import RestrictedCell, restricted
 from minset.system import charge_of, species_of
 
+_CHANGED = ("*", "%", '"""')  # by commands that write one file per step or processor, by the parser
+
 
 def open_lammps(log: Path | None = None):
     """Start LAMMPS in this process.
@@ -47,20 +49,21 @@ def open_lammps(log: Path | None = None):
 def quoted(path: Path) -> str:
     """A path as a word of a LAMMPS command.
 
-    In triple quotes LAMMPS takes blanks, ``$``, ``#`` and single quotes as they are.
+    In triple quotes LAMMPS takes blanks, ``$``, ``#`` and single quotes as they are. A path with
+    characters that it changes even there is taken relative to the current directory.
 
     Raises
     ------
     ValueError
-        If the path has characters that LAMMPS changes even there.
+        If that has such characters, too.
     """
-    text = str(path)
-    if not text.isascii() or not text.isprintable() or any(c in text for c in ("*", "%", '"""')):
-        raise ValueError(
-            f"LAMMPS cannot use the path {text!r}: it changes *, %, triple quotes, control and "
-            "non-ASCII characters; rename the folder (for temporary files: set TMPDIR)"
-        )
-    return f'"""{text}"""'
+    for text in (str(path), os.path.relpath(path)):
+        if text.isascii() and text.isprintable() and not any(c in text for c in _CHANGED):
+            return f'"""{text}"""'
+    raise ValueError(
+        f"LAMMPS cannot use the path {str(path)!r}: it changes *, %, triple quotes, control and "
+        "non-ASCII characters; rename the folder (for temporary files: set TMPDIR)"
+    )
 
 
 def load_atoms(lmp, atoms: Atoms, system: dict, velocities: bool = False) -> RestrictedCell:

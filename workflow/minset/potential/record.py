@@ -1,7 +1,7 @@
 """What an entry of ``minset.potential.POTENTIALS`` holds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from minset.system import covalent_contact_A
 
@@ -40,5 +40,5 @@ class Potential:
     required: tuple[str, ...] = ()
     contact_A: Callable[[dict, str, str], float] = _of_covalent_radii
     files: Callable[[dict], list[str]] = _nothing
-    mistakes: Callable[[dict, list[str]], list[str]] = field(default=_nothing)
+    mistakes: Callable[[dict, list[str]], list[str]] = _nothing
     needs_charges: bool = False
