@@ -21,7 +21,6 @@ from minset.potential import commands_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDY, SALT = "demo", "kcl"
-pytestmark = pytest.mark.usefixtures("small_registries")
 NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
 HOSTILE = [
     *(
