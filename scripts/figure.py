@@ -7,11 +7,18 @@ from minset.figures.style import save
 
 
 def main(
-    pdf, png, name: str, system: dict, rows: list, tables=(), threads: int = 1, **files
+    pdf,
+    png,
+    name: str,
+    system: dict,
+    rows: list,
+    caption: str,
+    tables=(),
+    threads: int = 1,
+    **files,
 ) -> None:
     """Write the figure as PDF and PNG."""
-    draw = resolve_name(FIGURES[name])
-    tables = [tables] if isinstance(tables, str) else list(tables)
+    draw = resolve_name(FIGURES[name].draw)
     save(draw(system, files, list(zip(tables, rows, strict=True))), pdf, png)
 
 

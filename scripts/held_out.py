@@ -5,13 +5,11 @@ import pandas as pd
 from minset.dataset import labelled, write_dataset
 
 
-def main(pool, split, labels, validation, test, store, threads: int = 1) -> None:
+def main(labels, validation, test, store, failed_share: float, threads: int = 1) -> None:
     """Write both as extended XYZ."""
-    roles = pd.read_csv(split)
-    table = pd.read_csv(labels)
+    table = pd.concat(map(pd.read_csv, labels), ignore_index=True)
     for role, path in (("validation", validation), ("test", test)):
-        frames = roles.loc[roles["role"] == role, "frame"].tolist()
-        write_dataset(path, labelled(frames, table, store, origin=str(pool)))
+        write_dataset(path, labelled(table[table["role"] == role], store, failed_share))
 
 
 if "snakemake" in globals():

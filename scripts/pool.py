@@ -2,17 +2,33 @@
 
 import pandas as pd
 
+from minset.contacts import shortest_distances_of
 from minset.files import write_csv
 from minset.pool.runs import runs_table
-from minset.pool.store import join_runs
+from minset.pool.store import join_runs, pool_size, read_frames
+
+BLOCK = 1024  # frames in memory at a time
 
 
-def main(frames, tables, pool, summary, runs, failed_share: float, threads: int = 1) -> None:
-    """Write the pool, one row per frame and one row per run, or stop when too many runs failed."""
+def main(
+    frames, tables, pool, summary, runs, contacts, failed_share: float, threads: int = 1
+) -> None:
+    """Write the pool, a row per frame, a row per run, and the shortest distance of each pair.
+
+    Stops when too many runs failed.
+    """
     table = runs_table([pd.read_csv(t) for t in tables], failed_share)
     sampled = table.loc[table["status"] == "sampled", "run"]
     write_csv(summary, join_runs(pool, {run: frames[run] for run in sampled}))
+    shortest = shortest_distances_of(_every_frame(pool))
+    write_csv(contacts, pd.DataFrame(shortest.items(), columns=["pair", "shortest_A"]))
     write_csv(runs, table)
+
+
+def _every_frame(pool):
+    size = pool_size(pool)
+    for begin in range(0, size, BLOCK):
+        yield from read_frames(pool, range(begin, min(begin + BLOCK, size)))
 
 
 if "snakemake" in globals():

@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from minset.files import working_folder, write_csv, write_text
-from minset.pool.npt import NoLiquid, run_npt
+from minset.pool import GENERATORS
+from minset.pool.npt import NoLiquid
 from minset.pool.store import write_pool
 from minset.units import density_g_cm3
 
 
-def main(frames, table, system: dict, settings: dict, threads: int = 1) -> None:
+def main(frames, table, generator: str, system: dict, settings: dict, threads: int = 1) -> None:
     """Write the frames of the run and one row about it; a killed run goes on where it stood.
 
     A run that was no liquid leaves an empty file of frames, and the reason in its row.
@@ -29,7 +30,7 @@ def main(frames, table, system: dict, settings: dict, threads: int = 1) -> None:
         "density_g_cm3": None,
     }
     try:
-        sampled = run_npt(system, settings, work)
+        sampled = GENERATORS[generator].sample(system, settings, work)
     except NoLiquid as failed:
         print(f"no frames: {failed}")
         write_text(frames, "")

@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 import ase.io
+import pandas as pd
 
+from minset.contacts import closest_allowed_A
 from minset.files import file_hash, working_folder, write_json, written_aside
-from minset.md.engines import engine_of
+from minset.md.engines import LIMITS, classical_engine, model_engine
 from minset.md.run import (
     FINAL,
     LAST_GOOD,
@@ -26,20 +28,27 @@ def main(
     verdict,
     system: dict,
     settings: dict,
-    engine: str,
     model=(),
+    contacts=(),
     threads: int = 1,
 ) -> None:
-    """Equilibrate and run in ``work/`` beside the outputs, where a killed run goes on."""
-    identity = {"system": system, "settings": settings, "engine": engine}
-    identity["inputs"] = [file_hash(path) for path in (start, *model)]
+    """Equilibrate and run in ``work/`` beside the outputs, where a killed run goes on.
+
+    Parameters
+    ----------
+    model, contacts
+        Files of the model that makes the forces, and the pool's shortest distances, which tell what
+        is too close; both empty where the system's potential makes the forces.
+    """
+    identity = {"system": system, "settings": settings}
+    identity["inputs"] = [file_hash(path) for path in (start, *model, *contacts)]
     work = working_folder(Path(verdict).parent / "work", identity)
-    attach = engine_of(engine, list(model), settings, threads)
+    attach = _engine(settings, model, contacts, threads)
     folder, atoms = work, ase.io.read(start, format="extxyz")
     for phase in ("equilibration", "production"):
         folder = work / phase
         duration = settings["equilibration_ps" if phase == "equilibration" else "duration_ps"]
-        outcome = run_md(atoms, system, attach, protocol_of(settings, duration), folder, threads)
+        outcome = run_md(atoms, system, attach, protocol_of(settings, duration), folder)
         if not outcome["stable"]:
             break
         atoms = ase.io.read(folder / FINAL, format="extxyz")
@@ -53,6 +62,19 @@ def main(
         with written_aside(path) as aside:
             os.link(folder / name, aside)
     shutil.rmtree(work)
+
+
+def _engine(settings: dict, model, contacts, threads: int):
+    if not model:
+        return classical_engine()
+    shortest = pd.read_csv(contacts[0]).set_index("pair")["shortest_A"].to_dict()
+    return model_engine(
+        Path(model[0]).parent,
+        LIMITS | settings["limits"],
+        closest_allowed_A(shortest),
+        threads,
+        reference=settings["engine"] == "schnetpack",
+    )
 
 
 if "snakemake" in globals():

@@ -6,8 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from minset.files import write_csv
-from minset.select.candidates import read_candidates
+from minset.pool.store import read_frames
+from minset.select.candidates import descriptor_files, read_candidates
 from minset.select.split import finite_frames, split_frames
+from minset.sets import write_set
 
 
 def main(
@@ -16,24 +18,32 @@ def main(
     runs,
     descriptors,
     split,
+    frames,
+    table,
     test: dict,
     validation: dict,
     held_out: list,
-    atom_descriptors=None,
     threads: int = 1,
 ) -> None:
-    """Write the MD run and the role of each frame; ``held_out`` has names of runs."""
-    frames = pd.read_csv(summary)[["frame", "run"]]
+    """Write the role of each frame, and the set of test and validation frames.
+
+    ``held_out`` has names of runs.
+    """
+    every = pd.read_csv(summary)[["frame", "run"]]
     named = pd.read_csv(runs)
     numbers = named.loc[named["name"].isin(held_out), "run"].tolist()
 
     def candidates_of(rows: pd.DataFrame):
         work = Path(tempfile.mkdtemp(dir=folder))
-        return read_candidates(rows, pool, descriptors, atom_descriptors, work)
+        return read_candidates(rows, pool, work, **descriptor_files(descriptors), threads=threads)
 
     with tempfile.TemporaryDirectory(dir=Path(split).parent) as folder:
-        finite = finite_frames(pool, descriptors)
-        write_csv(split, split_frames(frames, finite, test, validation, numbers, candidates_of))
+        finite = finite_frames(pool, descriptor_files(descriptors)["descriptors"])
+        roles = split_frames(every, finite, test, validation, numbers, candidates_of)
+    apart = roles[roles["role"].isin(["test", "validation"])].reset_index(drop=True)
+    apart.insert(0, "origin", str(pool))
+    write_set(frames, table, read_frames(pool, apart["frame"].tolist()), apart)
+    write_csv(split, roles)
 
 
 if "snakemake" in globals():

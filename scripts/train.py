@@ -1,9 +1,8 @@
-"""Train a model."""
+"""Train a model, and make it ready for simulations."""
 
 import os
 import shutil
 from pathlib import Path
-from pkgutil import resolve_name
 
 from minset.dataset import read_dataset
 from minset.files import file_hash, working_folder
@@ -19,12 +18,28 @@ def main(
     threads: int = 1,
     **outputs,
 ) -> None:
-    """Train, or continue from the checkpoint in ``work/`` beside the model."""
-    folder = Path(outputs["description"]).parent
+    """Train, or continue what a kill or an error left in ``work/`` beside the model.
+
+    Parameters
+    ----------
+    train, validation
+        Datasets, extended XYZ.
+    settings
+        Name of the kind, ``model``, and its options.
+    training
+        Its options of training.
+    seed
+        Of this model.
+    threads
+        Of the training.
+    outputs
+        Paths of ``MODELS[settings["model"]].files``, all in the folder of the model; any names.
+    """
+    folder = Path(next(iter(outputs.values()))).parent
     identity = {"settings": settings, "training": training, "seed": seed}
     identity["inputs"] = [file_hash(path) for path in (train, validation)]
     work = working_folder(folder / "work", identity)
-    resolve_name(MODELS[settings["model"]].train)(
+    MODELS[settings["model"]].train(
         read_dataset(train),
         read_dataset(validation),
         settings,

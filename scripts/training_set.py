@@ -5,10 +5,10 @@ import pandas as pd
 from minset.dataset import labelled, write_dataset
 
 
-def main(selection, labels, train, store, size: int, threads: int = 1) -> None:
-    """Write the first ``size`` picks as extended XYZ."""
-    picks = pd.read_csv(selection)["frame"].tolist()[:size]
-    write_dataset(train, labelled(picks, pd.read_csv(labels), store, origin=str(selection)))
+def main(labels, train, store, failed_share: float, threads: int = 1) -> None:
+    """Write the picks of all sizes up to this one, in their order, as extended XYZ."""
+    table = pd.concat(map(pd.read_csv, labels), ignore_index=True)
+    write_dataset(train, labelled(table, store, failed_share))
 
 
 if "snakemake" in globals():

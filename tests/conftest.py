@@ -5,12 +5,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from records import small_registries  # noqa: F401
+from studies import config  # noqa: F401
 
 REPOSITORY = Path(__file__).parents[1]
 
 
-def read_system(name: str) -> dict:
-    return yaml.safe_load((REPOSITORY / f"config/systems/{name}.yaml").read_text())
+def read_system(name: str, **options) -> dict:
+    """A salt of config/systems with one potential value, that of Tosi and Fumi with its options."""
+    system = yaml.safe_load((REPOSITORY / f"config/systems/{name}.yaml").read_text())
+    given = system.pop("potentials", {}).get("bmhtf") or system["potential"]
+    value = {"potential": "tosi_fumi", "pairs": given["pairs"], "published_sign": False}
+    return system | {"potential": value | options}
+
+
+def aluminium() -> dict:
+    """System slice of aluminium with an EAM potential that LAMMPS brings along."""
+    return {
+        "species": {"Al": {"mass_u": 26.9815385, "count": 1}},
+        "potential": {"potential": "eam", "file": "Al_mm.eam.fs"},
+    }
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +35,11 @@ def kcl() -> dict:
 @pytest.fixture(scope="session")
 def nacl() -> dict:
     return read_system("nacl")
+
+
+@pytest.fixture(scope="session")
+def al() -> dict:
+    return aluminium()
 
 
 @pytest.fixture(scope="session")
@@ -53,12 +72,12 @@ def model_folder(tmp_path_factory) -> Path:
 def small_pool(tmp_path_factory, kcl):
     """A pool of 40 frames of 32 ions from one run, on disk, its frames, and the run."""
     from minset.pool.npt import run_npt
-    from minset.pool.plan import npt_ramp
+    from minset.pool.npt_ramp import plan
     from minset.pool.store import join_runs, write_pool
+    from minset.system import start_density_g_cm3
 
     settings = {
         "ions": 32,
-        "potential": "bmhtf",
         "temperature_K": [1700, 1100],
         "pressure_bar": 5000,
         "timestep_fs": 2.0,
@@ -68,7 +87,8 @@ def small_pool(tmp_path_factory, kcl):
         "seed": 1,
     }
     folder = tmp_path_factory.mktemp("pool")
-    (run,) = npt_ramp(settings)
+    (run,) = plan(settings)
+    run["density_g_cm3"] = start_density_g_cm3(kcl["reference"]["density"], 1700)
     frames = run_npt(kcl, run, folder / "work")
     write_pool(folder / "ramp.h5", frames)
     join_runs(folder / "pool.h5", {0: folder / "ramp.h5"})
@@ -100,6 +120,12 @@ def batch_of(atoms, cutoff: float, dtype=None) -> dict:
     }
 
 
+def label_settings(system: dict) -> dict:
+    """Settings of the labeler that is the system's own potential."""
+    charges = {s: v.get("charge", 0.0) for s, v in system["species"].items()}
+    return {"potential": system["potential"], "charges": charges}
+
+
 def classically_labelled(frames, system: dict, folder) -> list:
     """Frames with energy, forces and stress of the system's classical potential."""
     from ase.calculators.singlepoint import SinglePointCalculator
@@ -108,7 +134,7 @@ def classically_labelled(frames, system: dict, folder) -> list:
 
     labelled = []
     for frame in frames:
-        raw = potential.label(frame, {"potential": "bmhtf", "system": system}, folder, 1)
+        raw = potential.label(frame, label_settings(system), folder, 1)
         copy = frame.copy()
         copy.calc = SinglePointCalculator(
             copy, energy=raw.energy_eV, forces=raw.forces_eV_A, stress=raw.stress_eV_A3

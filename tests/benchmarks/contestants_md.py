@@ -24,7 +24,7 @@ from schnetpack.transform import MatScipyNeighborList
 
 from minset.md.engines import LIMITS, model_engine
 from minset.md.session import gather, load_atoms, open_lammps
-from minset.model.evaluators import evaluator_of
+from minset.model import evaluator_of
 
 TIMESTEP_FS, THERMOSTAT_FS = 2.0, 100.0
 SHELL_A = 2.0  # of spkmd's neighbour list, its default
@@ -138,12 +138,11 @@ def spkmd(case: Case) -> Contestant:
     return Contestant(forces, steps)
 
 
-def minset_engine(case: Case, file: str) -> Contestant:
+def minset_engine(case: Case, reference: bool) -> Contestant:
     """minset's engine behind LAMMPS, as in its simulations but for the files written."""
-    files = [case.folder / file]
-    evaluate = evaluator_of(files, case.atoms.numbers, case.threads)
+    evaluate = evaluator_of(case.folder, case.atoms.numbers, case.threads, reference)
     cell = case.atoms.cell.array
-    attach = model_engine(files, LIMITS, case.threads)
+    attach = model_engine(case.folder, LIMITS, threads=case.threads, reference=reference)
     lmp = open_lammps()
     load_atoms(lmp, case.atoms, case.system, velocities=True)
     alarm = attach(lmp, list(case.atoms.symbols), case.system)
@@ -160,7 +159,7 @@ def minset_engine(case: Case, file: str) -> Contestant:
     def steps(n: int) -> float:
         seconds = seconds_of(partial(lmp.command, f"run {n} pre no post no"))
         if alarm() or not gather(lmp, "f", 3).any():
-            raise RuntimeError(f"the engine of {file} stopped making forces: {alarm()}")
+            raise RuntimeError(f"the engine of {case.folder} stopped making forces: {alarm()}")
         return seconds
 
     return Contestant(
@@ -174,6 +173,6 @@ def minset_engine(case: Case, file: str) -> Contestant:
 CONTESTANTS = {
     "schnetpack ASE": schnetpack_ase,
     "spkmd": spkmd,
-    "minset schnetpack": partial(minset_engine, file="model.pt"),
-    "minset compressed": partial(minset_engine, file="compressed.npz"),
+    "minset schnetpack": partial(minset_engine, reference=True),
+    "minset compressed": partial(minset_engine, reference=False),
 }

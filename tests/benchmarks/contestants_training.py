@@ -23,8 +23,9 @@ from ase import Atoms
 from frames import POOL_IONS, SEED, database, hyper_parameters, pool, schnetpack_model, spk
 from measure import append_rows, interleaved, missing, spread
 
+from minset.model.schnet import HISTORY
 from minset.model.schnet.architecture import build_model
-from minset.model.schnet.train import HISTORY, train_schnet
+from minset.model.schnet.train import train_network
 from minset.pool.store import read_frames
 
 TRAIN_FRAMES, BATCH, LEARNING_RATE = 32, 4, 1e-3
@@ -182,7 +183,7 @@ def minset_train(
     settings = {"size": size, "repulsion": "none"}
     with contextlib.redirect_stdout(io.StringIO()):
         threads = torch.get_num_threads()
-        train_schnet(train, validation, settings, training, SEED, work, threads, {})
+        train_network(train, validation, settings, training, SEED, work, threads, {})
     history = pd.read_csv(work / HISTORY)
     curve = pd.DataFrame(
         {

@@ -18,7 +18,7 @@ import torch
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
-from test_dag import clone_repository, kill, snakemake, start
+from running import clone_repository, kill, snakemake, start
 
 # ten ions with the smallest basis on the coarsest grid: some seconds of CP2K a frame
 CLASSICAL = yaml.safe_load("""

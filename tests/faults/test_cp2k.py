@@ -144,6 +144,26 @@ def test_not_installed(folder, labelled):
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_version_whose_words_are_not_known(folder, labelled, processes):
+    """A real CP2K that words its energy as none did: the job stops, and no frame is to blame."""
+    runs.change(folder, "dft", labels={"processes": processes})
+    ours = (folder / "cp2k").read_text()
+    words = "sed 's/ENERGY| Total FORCE_EVAL/ENERGY: the total/'"
+    runs.script(folder / "cp2k", ours.replace('exec cp2k.psmp "$@"', f'cp2k.psmp "$@" | {words}'))
+    failed = runs.run(folder, "dft", "labels")
+    assert failed.status != 0
+    assert "ended normally, but minset finds no total energy in" in failed.output
+    assert "Traceback" not in failed.output
+    assert 1 <= len(runs.starts(folder)) <= processes
+    assert not list((folder / runs.STORE).glob("failures/*"))
+    assert not runs.processes(folder, "")
+    began = len(runs.starts(folder))
+    runs.script(folder / "cp2k", ours)
+    runs.assert_labels_finish(folder, labelled, began + 2)
+
+
+@pytest.mark.faults
 def test_a_frame_that_always_crashes_counts_as_failed_in_the_end(folder, labelled):
     """A CP2K that always crashes on one frame: after three runs the study's failed_share decides."""
     key = min(set(runs.stored(labelled)) - set(runs.stored(folder)))

@@ -119,7 +119,7 @@ def test_label_that_was_removed(labelled, tmp_path):
     ("name", "again", "message"),
     [
         ("model.pt", ["compressed.npz"], "cannot be read"),
-        ("compressed.npz", [], "remove it and compress it again"),
+        ("compressed.npz", [], "remove its folder and train it again"),
     ],
 )
 def test_model(done, whole, name, again, message):

@@ -14,14 +14,14 @@ from fuzzing import SCALE, damaged, fuzz, show
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minset import config
-from minset.config import ConfigError, load_study, simulation_density
+from minset.config import ConfigError, load_study, reading, simulation_density
+from minset.config.registries import registry
 from minset.label import cp2k
-from minset.md.session import classical_commands
-from minset.pool import pool_runs
+from minset.potential import commands_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDY, SALT = "demo", "kcl"
+pytestmark = pytest.mark.usefixtures("small_registries")
 NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
 HOSTILE = [
     *(
@@ -69,7 +69,19 @@ HOSTILE = [
         "KIND",
         "|x",
     ),
-    *("demo", "demo-classical", "gap", "npt_grid", "cp2k", "lammps", "experiment", "'", "\u202e"),
+    *(
+        "demo",
+        "demo-classical",
+        "gap",
+        "npt_grid",
+        "cp2k",
+        "lammps",
+        "potential",
+        "tosi_fumi",
+        "experiment",
+        "'",
+        "\u202e",
+    ),
 ]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 VALUES = st.sampled_from(HOSTILE) | st.recursive(
@@ -135,7 +147,7 @@ def require_safe(study: dict, systems: dict) -> None:
     assert all(map(math.isfinite, numbers_in([study, systems])))
     names = [*systems, *study["selectors"], *study["models"], *study["simulations"]]
     assert all(isinstance(name, str) and NAME.fullmatch(name) for name in names), names
-    for run in pool_runs(study["pool"]):
+    for run in registry("generators")[study["pool"]["generator"]].plan(study["pool"]):
         assert re.fullmatch(r"[A-Za-z0-9._+-]{1,100}", run["name"])
     for key in ("sizes", "seeds"):
         assert all(type(number) is int for number in study[key])
@@ -143,8 +155,11 @@ def require_safe(study: dict, systems: dict) -> None:
         assert isinstance(system["name"], str)
         for simulation in study["simulations"].values():
             assert 0 < simulation_density(system, simulation) < math.inf, name
-        for command in classical_commands(system):
-            assert re.fullmatch(r"[a-z_]+( [a-z0-9./+-]+)+", command), command
+        assert {study["pool"]["potential"], *study["reference"]} <= set(system["potentials"])
+        for key, value in system["potentials"].items():
+            assert re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key)
+            for command in commands_of({"species": system["species"], "potential": value}):
+                assert re.fullmatch(r"[a-z_]+( [a-z0-9./+-]+)+", command), command
         if study["labels"]["labeler"] == "cp2k":
             settings = cp2k.DEFAULTS | system["cp2k"] | study["labels"]["settings"]
             frame = Atoms(list(system["species"]), cell=[9, 9, 9], pbc=True)
@@ -177,7 +192,7 @@ def test_content(folder, monkeypatch, capsys):
     """Content that is changed after it was read: faster than through YAML."""
     good = {path.stem: yaml.safe_load(path.read_text()) for path in folder.glob("*/*.yaml")}
     files, loaded, began = {}, [], time.monotonic()
-    monkeypatch.setattr(config, "_parse", lambda path: copy.deepcopy(files[path.stem]))
+    monkeypatch.setattr(reading, "parse", lambda path: copy.deepcopy(files[path.stem]))
 
     @settings(**FEW, max_examples=round(600 * SCALE))
     @given(st.sampled_from([STUDY, "demo-classical", "nacl-selectors-laptop"]), CHANGES)

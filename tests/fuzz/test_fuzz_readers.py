@@ -34,14 +34,8 @@ from minset.md.run import THERMO, THERMO_COLUMNS, read_thermo
 from minset.md.trajectory import read_trajectory
 from minset.model.schnet.architecture import load_model
 from minset.model.schnet.compressed import load_compressed
-from minset.pool.store import (
-    _DIGEST,
-    _SEAL,
-    read_frames,
-    read_geometries,
-    read_property,
-    write_pool,
-)
+from minset.pool.access import DIGEST, SEAL
+from minset.pool.store import read_frames, read_geometries, read_property, write_pool
 
 SETTINGS = {"cutoff_Ry": 400, "kinds": {"K": {"basis_set": "SZV"}}}
 
@@ -166,9 +160,9 @@ def test_pool(tmp_path, capsys):
             assert atoms == same
             np.testing.assert_array_equal(atoms.get_forces(), same.get_forces())
         assert len(read_property(path, "energy_eV")) == len(good)
-        assert sum(len(cells) for _, _, cells in read_geometries(path, 2)[2]) == len(good)
+        assert sum(len(cells) for _, _, _, cells in read_geometries(path, 2)) == len(good)
 
-    fuzz_file(capsys, "pool (HDF5)", 500, path, NUMBERS, read, sealed=len(_SEAL) + _DIGEST)
+    fuzz_file(capsys, "pool (HDF5)", 500, path, NUMBERS, read, sealed=len(SEAL) + DIGEST)
 
 
 def arrays_of(compressed) -> list[np.ndarray]:

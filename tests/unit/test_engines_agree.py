@@ -9,7 +9,8 @@ from minset.model.schnet.architecture import load_model
 from minset.model.schnet.compress import compress
 from minset.model.schnet.train import train_schnet
 
-ENGINES = {"compressed": "compressed.npz", "schnetpack": "model.pt"}
+# whether it is the network itself
+ENGINES = {"compressed": False, "schnetpack": True}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,8 @@ def trained(small_pool, tmp_path_factory):
 
 def both(trained, start, system, protocol, folder) -> dict:
     runs = {}
-    for engine, file in ENGINES.items():
-        attach = model_engine([trained / file], LIMITS)
+    for engine, reference in ENGINES.items():
+        attach = model_engine(trained, LIMITS, {}, reference=reference)
         verdict = run_md(start, system, attach, protocol, folder / engine)
         assert verdict["stable"], verdict["reason"]
         runs[engine] = read_thermo(folder / engine)

@@ -5,14 +5,17 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import classically_labelled, numerical_force
 
+from minset.evaluation import Unusable
 from minset.md.engines import LIMITS, model_engine
 from minset.md.run import Protocol, read_thermo, run_md
-from minset.model import MODELS
-from minset.model.evaluators import evaluator_of
-from minset.model.gap import DESCRIPTION, XML, load_gap, train_gap
+from minset.model import MODELS, evaluator_of
+from minset.model.gap import XML
+from minset.model.gap.evaluator import load_gap
+from minset.model.gap.fit import train_gap
 from minset.model.neighbours import undirected_pairs
+from minset.model.offsets import energy_offsets
+from minset.model.record import DESCRIPTION
 from minset.model.repulsion import zbl_of
-from minset.model.schnet.train import energy_offsets
 
 SETTINGS = {
     "model": "gap",
@@ -53,13 +56,8 @@ def fitted(frames, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def files(fitted):
-    return [fitted[0] / name for name in MODELS["gap"].files]
-
-
-@pytest.fixture(scope="module")
-def evaluate(files, frames):
-    return evaluator_of(files, frames[0].numbers)
+def evaluate(fitted, frames):
+    return evaluator_of(fitted[0], frames[0].numbers)
 
 
 def squeezed(frame):
@@ -131,7 +129,7 @@ def test_without_its_sigma_the_stress_is_not_fitted(frames, tmp_path):
 def test_the_repulsion_is_taken_off_the_labels_and_put_back(frames, tmp_path):
     """With and without, the fit describes the liquid; only with, close ions repel each other."""
     fit(frames, tmp_path, repulsion="none")
-    bare = evaluator_of([tmp_path / XML], frames[0].numbers)
+    bare = evaluator_of(tmp_path, frames[0].numbers)
     description = load_gap(tmp_path)[1]
     assert description["energy_offsets_eV"].keys() == {"17", "19"}
     assert sum(energy_offsets(frames[:8]).values()) == pytest.approx(
@@ -143,7 +141,7 @@ def test_the_repulsion_is_taken_off_the_labels_and_put_back(frames, tmp_path):
     force = zbl_of(close.numbers, *pairs, SETTINGS["cutoff_A"])[1][0]
     assert np.abs(force).max() > 5
     fit(frames, tmp_path / "with")
-    with_repulsion = evaluator_of([tmp_path / "with" / XML], frames[0].numbers)
+    with_repulsion = evaluator_of(tmp_path / "with", frames[0].numbers)
     difference = [e(close.positions, cell).forces_eV_A[0] for e in (with_repulsion, bare)]
     assert np.allclose(difference[0] - difference[1], force, atol=0.2 * np.abs(force).max())
 
@@ -152,16 +150,16 @@ def test_the_same_seed_gives_the_same_model_and_reading_changes_nothing(
     fitted, evaluate, frames, tmp_path
 ):
     fit(frames, tmp_path)
-    again = evaluator_of([tmp_path / XML], frames[0].numbers)
+    again = evaluator_of(tmp_path, frames[0].numbers)
     cell = np.array(frames[9].cell)
     first, second = (e(frames[9].positions, cell) for e in (evaluate, again))
     assert first.energy_eV == pytest.approx(second.energy_eV, abs=1e-9)
     assert np.allclose(first.forces_eV_A, second.forces_eV_A, atol=1e-9)
 
 
-def test_dynamics_conserve_the_energy(files, kcl, melt32, tmp_path):
+def test_dynamics_conserve_the_energy(fitted, kcl, melt32, tmp_path):
     protocol = Protocol("nve", (1200.0, 1200.0), 0.15, 1.0, 0.05, 0.01, seed=4)
-    verdict = run_md(melt32, kcl, model_engine(files, LIMITS), protocol, tmp_path)
+    verdict = run_md(melt32, kcl, model_engine(fitted[0], LIMITS), protocol, tmp_path)
     assert verdict["stable"], verdict["reason"]
     thermo = read_thermo(tmp_path)
     assert thermo["total_energy_eV"].std() < 0.02 * thermo["potential_energy_eV"].std()
@@ -176,9 +174,36 @@ def test_a_failed_fit_says_why_and_leaves_no_model(frames, tmp_path):
     assert not (tmp_path / DESCRIPTION).exists()
 
 
-def test_a_damaged_model_says_what_to_do(files, frames, tmp_path):
-    for path in files:
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / XML).write_bytes(files[0].read_bytes()[:5000])
+def test_a_damaged_model_says_what_to_do(fitted, frames, tmp_path):
+    for name in MODELS["gap"].files:
+        (tmp_path / name).write_bytes((fitted[0] / name).read_bytes())
+    (tmp_path / XML).write_bytes((fitted[0] / XML).read_bytes()[:5000])
     with pytest.raises(ValueError, match="train it again"):
-        evaluator_of([tmp_path / XML], frames[0].numbers)
+        evaluator_of(tmp_path, frames[0].numbers)
+
+
+def test_unwrapped_positions_give_the_same_numbers(evaluate, frames):
+    cell, wrapped = np.array(frames[1].cell), frames[1].positions
+    expected = evaluate(wrapped, cell)
+    for cells in (1, 10, 3000, 100_000):
+        far = wrapped.copy()
+        far[5] += cells * cell[0]
+        far[9] -= cells * (cell[1] + cell[2])
+        result = evaluate(far, cell)
+        assert result.energy_eV == pytest.approx(expected.energy_eV, abs=1e-6)
+        assert np.allclose(result.forces_eV_A, expected.forces_eV_A, atol=1e-6)
+
+
+def test_elements_it_does_not_know_are_named(fitted):
+    with pytest.raises(ValueError, match="the model knows no Na, Br, only Cl, K"):
+        evaluator_of(fitted[0], np.array([11, 17, 35]))
+
+
+def test_absurd_geometries_are_refused_before_quip_sees_them(evaluate, frames):
+    """QUIP would end the process."""
+    cell, positions = np.array(frames[0].cell), frames[0].positions.copy()
+    positions[3, 1] = np.nan
+    with pytest.raises(Unusable, match="not finite"):
+        evaluate(positions, cell)
+    with pytest.raises(Unusable, match="32 atoms in a cell of"):
+        evaluate(frames[0].positions, 1e-6 * cell)

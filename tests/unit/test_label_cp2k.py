@@ -14,9 +14,10 @@ import pytest
 from ase import Atoms
 
 import minset
-from minset.label import LABELERS, cp2k, cp2k_output, cp2k_run
-from minset.label.batch import check_label, label_batch, net_force_eV_A
-from minset.label.store import LabelFailed
+from minset.label import LABELERS, cp2k, cp2k_input, cp2k_output, cp2k_run
+from minset.label.batch import label_batch
+from minset.label.check import check_label, net_force_eV_A
+from minset.label.store import LabelerUnusable, LabelFailed, read_label
 from minset.units import GPA_EV_A3, HARTREE_BOHR_EV_A, HARTREE_EV
 
 SETTINGS = {
@@ -81,6 +82,19 @@ STRESS = """\
 """
 ENDED = "  **** **** ******  **  PROGRAM ENDED AT                 2026-11-21 10:34:10.032\n"
 OUTPUT = VERSION + INNER_STOP + CONVERGED + ENERGY + FORCES + STRESS + ENDED
+
+
+# the same in the words of CP2K 2025.1
+ENERGY_2025 = ENERGY.replace("[a.u.]:", "[hartree]")
+FORCES_2025 = """\
+ FORCES| Atomic forces [hartree/bohr]
+ FORCES|   Atom     x                   y                   z                   |f|
+ FORCES|      1 -4.227820000000E-07  8.300199870000E-04  8.281830570000E-04  1.172534000000E-03
+ FORCES|      2 -1.405360000000E-07 -8.319916700000E-04 -8.305004280000E-04  1.175560000000E-03
+ FORCES| Sum    -5.633190000000E-07 -1.971684000000E-06 -2.317370000000E-06
+ FORCES| Total atomic force                                            3.094361000000E-06
+
+"""
 
 
 def frame() -> Atoms:
@@ -160,13 +174,13 @@ def test_unconverged_frame_fails_for_good_after_exactly_one_retry(tmp_path):
 
 @needs_cp2k
 def test_safe_retry_reaches_a_label(compute, monkeypatch):
-    wanted = cp2k._scf
+    wanted = cp2k_input._scf
 
     def too_few_steps_at_first(settings, safe, *rest):
         few = settings if safe else settings | {"max_scf": 2, "max_outer_scf": 1}
         return wanted(few, safe, *rest)
 
-    monkeypatch.setattr(cp2k, "_scf", too_few_steps_at_first)
+    monkeypatch.setattr(cp2k_input, "_scf", too_few_steps_at_first)
     raw = compute(frame(), eps_scf=1e-5, dispersion="none")
     assert raw.info["attempts"] == 2
     assert net_force_eV_A(raw.forces_eV_A) < 0.01
@@ -288,20 +302,150 @@ def test_verdict_is_that_of_the_last_outer_loop(text, verdict):
         (OUTPUT.replace(ENDED, ""), False, "cut short"),
         (OUTPUT[:300], False, "cut short"),
         ("", False, "cut short"),
-        ("\x00\ufffd %s {} PROGRAM ENDED AT", True, "not converged"),
-        (OUTPUT.replace(FORCES, ""), True, "no force table"),
-        (OUTPUT.replace("      2      2      Cl ", "      2      2      *** "), True, "1 atoms"),
-        (OUTPUT.replace("-0.000831991670", "****************"), True, "1 atoms"),
-        (OUTPUT.replace(ENERGY, ""), True, "no total energy"),
-        (OUTPUT.replace(STRESS, ""), True, "no stress tensor"),
-        (OUTPUT.replace("[GPa]", "[atm]"), True, "stress tensor in GPa or bar"),
-        (OUTPUT.replace(VERSION, ""), True, "no version"),
+        (OUTPUT + OUTPUT.replace(FORCES + STRESS + ENDED, ""), False, "cut short"),
+        (OUTPUT + VERSION, False, "cut short"),
+        (
+            OUTPUT.replace("      2      2      Cl ", "      2      2      *** "),
+            True,
+            "a line among the forces is not that of an atom: '2 2 [*]{3} -0.000000140536",
+        ),
+        (
+            OUTPUT.replace("-0.000831991670", "****************"),
+            True,
+            "the force on atom 2 is not a number but '[*]{16}', stars",
+        ),
+        (
+            OUTPUT.replace(FORCES, FORCES_2025.replace("8.300199870000E-04", "*" * 18)),
+            True,
+            "the force on atom 1 is not a number but '[*]{18}', stars",
+        ),
+        (OUTPUT.replace("-43.216773943449880", "*" * 19), True, "the energy is not a number"),
+        (OUTPUT.replace("-43.216773943449880", "-43.2 -43.2"), True, "but '-43.2 -43.2'"),
+        (
+            OUTPUT.replace("9.92178088806E+00", "*" * 17),
+            True,
+            "row y of the stress tensor is not a number but '[*]{17}', stars",
+        ),
+        (OUTPUT.replace("9.92178088806E+00", ""), True, "row y of the stress tensor cannot be"),
+        (OUTPUT.replace(FORCES.splitlines()[4] + "\n", ""), True, "forces of 1 atoms instead of 2"),
+        (
+            OUTPUT.replace("      2      2      Cl", "      1      2      Cl"),
+            True,
+            "order of the atoms",
+        ),
     ],
 )
 def test_output_without_a_result_is_a_failure(text, permanent, message):
     with pytest.raises(LabelFailed, match=message) as failed:
         cp2k_output.parse_output(text, 2)
     assert failed.value.permanent is permanent
+
+
+@pytest.mark.parametrize("energy", [ENERGY, ENERGY_2025])
+@pytest.mark.parametrize("forces", [FORCES, FORCES_2025])
+def test_wordings_before_and_since_2025_are_read_also_mixed(energy, forces):
+    text = OUTPUT.replace(ENERGY, energy).replace(FORCES, forces)
+    expected = cp2k_output.parse_output(OUTPUT, 2)
+    for each in (text, text.replace("\n", "\r\n")):
+        for value, same in zip(cp2k_output.parse_output(each, 2), expected, strict=True):
+            np.testing.assert_array_equal(value, same)
+
+
+def test_the_last_result_counts_whole():
+    first = OUTPUT.replace("-43.216773943449880", "-1.0").replace("0.000830019987", "0.1")
+    first = first.replace("9.92178088806E+00", "1.0")
+    for before in (first, first.replace(ENDED, ""), first.replace(FORCES, FORCES_2025)):
+        for value, expected in zip(
+            cp2k_output.parse_output(before + OUTPUT, 2),
+            cp2k_output.parse_output(OUTPUT, 2),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(value, expected)
+
+
+def test_numbers_as_fortran_writes_them():
+    text = OUTPUT.replace("-43.216773943449880", "-0.43216773943449880D+02")
+    text = text.replace("1.25507907200E-03", "1.25507907200-103")
+    energy, _, stress, _ = cp2k_output.parse_output(text, 2)
+    assert energy == -43.216773943449880 * HARTREE_EV
+    assert stress[0, 1] == pytest.approx(-1.25507907200e-103 * GPA_EV_A3, rel=1e-12, abs=0)
+
+
+UNKNOWN = [
+    (ENERGY, "", "no total energy"),
+    ("energy [a.u.]:", "energy [eV]:", r"no total energy in hartree but .*energy \[eV\]: -43.21"),
+    (FORCES, "", "no forces"),
+    ("ATOMIC FORCES in [a.u.]", "ATOMIC FORCES in [eV/A]", "no forces in a.u. but in 'eV/A'"),
+    ("SUM OF ATOMIC FORCES", "Total", "no end of the forces"),
+    (STRESS, "", "no analytical stress tensor"),
+    ("Analytical stress", "Numerical stress", "no analytical stress tensor"),
+    ("[GPa]", "[kbar]", "no stress in GPa or bar but in 'kbar'"),
+    ("CP2K version", "CP2K release", "no version"),
+    (INNER_STOP + CONVERGED, "SCF fine\n", "nothing on the convergence of the SCF"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), UNKNOWN)
+def test_wording_that_is_not_known_is_no_failure_of_the_frame(old, new, message):
+    text = OUTPUT.replace(old, new).replace("2023.1", "2031.1")
+    assert text != OUTPUT.replace("2023.1", "2031.1")
+    with pytest.raises(LabelerUnusable, match=message) as unusable:
+        cp2k_output.parse_output(text, 2, Path("work/attempt-1.out"))
+    told = str(unusable.value)
+    assert "in work/attempt-1.out" in told
+    assert "No frame is blamed" in told
+    assert "\n" not in told
+    if "version" not in message:
+        assert told.startswith("CP2K 2031.1 ended normally")
+
+
+@pytest.fixture
+def says(tmp_path):
+    """A CP2K that counts its starts and says what it is told; label five frames with it."""
+    script = tmp_path / "cp2k"
+    script.write_text(f"#!/bin/sh\necho x >> {tmp_path}/starts\ncat {tmp_path}/says\n")
+    script.chmod(0o755)
+    frames = []
+    for number in range(5):
+        atoms = frame()
+        atoms.positions[0, 2] += 0.01 * number
+        frames.append((f"frame-{number}", atoms))
+    settings = SETTINGS | {"command": str(script)}
+
+    def label(text: str, processes: int = 1) -> list[dict]:
+        (tmp_path / "says").write_text(text)
+        (tmp_path / "starts").write_text("")
+        store, scratch = tmp_path / "store", tmp_path / "scratch"
+        arguments = (LABELERS["cp2k"], settings, store, scratch, 0.01, str, 1, processes)
+        return label_batch(frames, *arguments)
+
+    return label
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("old", "new", "message"), [UNKNOWN[0], UNKNOWN[-1]])
+def test_an_unknown_version_stops_the_batch_until_there_is_a_known_one(
+    says, tmp_path, processes, old, new, message
+):
+    with pytest.raises(LabelerUnusable, match=message) as unusable:
+        says(OUTPUT.replace(old, new), processes)
+    output = re.search(r" in (\S+attempt-1.out):", str(unusable.value))[1]
+    assert "CP2K version 2023.1" in Path(output).read_text()
+    assert 1 <= (tmp_path / "starts").read_text().count("x") <= processes
+    assert not list((tmp_path / "store").glob("failures/*"))
+    rows = says(OUTPUT.replace(ENERGY, ENERGY_2025).replace(FORCES, FORCES_2025), processes)
+    assert [row["status"] for row in rows] == ["labelled"] * 5
+    assert not any(row["reused"] for row in rows)
+    stored = read_label(tmp_path / "store", rows[0]["key"])
+    assert stored.provenance["version"] == "CP2K 2023.1"
+    assert stored.energy_eV == -43.216773943449880 * HARTREE_EV
+
+
+def test_stars_are_a_failure_of_their_frame_alone(says):
+    rows = says(OUTPUT.replace("-0.000831991670", "*" * 16))
+    assert [row["status"] for row in rows] == ["failed"] * 5
+    assert not any(row["try_again"] for row in rows)
+    assert "the force on atom 2 is not a number but '****" in rows[0]["reason"]
 
 
 def test_every_cut_of_an_output_is_a_failure():
@@ -368,6 +512,29 @@ def test_missing_setting_is_named(tmp_path):
     settings = {key: value for key, value in SETTINGS.items() if key != "cutoff_Ry"}
     with pytest.raises(ValueError, match=r"cp2k\.cutoff_Ry is missing"):
         cp2k.label(frame(), settings, tmp_path, 1)
+
+
+def test_mistakes_are_told_before_a_run(kcl):
+    assert cp2k.mistakes(kcl, {}) == []
+    (mistake,) = cp2k.mistakes({"name": "KCl", "species": {"K": {}}}, {})
+    assert mistake == "labels.labeler: cp2k needs the section `cp2k` in the file of KCl"
+    more = kcl | {"species": kcl["species"] | {"Na": {}}}
+    assert cp2k.mistakes(more, {}) == [
+        "labels.labeler: cp2k needs cp2k.kinds.Na in the file of KCl"
+    ]
+    for command, message in (('cp2k "x', "No closing quotation"), ("  ", "it is empty")):
+        (mistake,) = cp2k.mistakes(kcl, {"command": command})
+        assert mistake.startswith("labels.settings.command: ")
+        assert message in mistake
+    (mistake,) = cp2k.mistakes(kcl, {"dispersion": "D4"})
+    assert mistake.startswith("labels.settings: cp2k.dispersion is 'D4'; it can be none, d3")
+
+
+def test_study_overrides_system_overrides_defaults(kcl):
+    settings = cp2k.settings_of(kcl, {"cutoff_Ry": 500, "dispersion": "d3"})
+    expected = kcl["cp2k"] | {"cutoff_Ry": 500, "dispersion": "d3"}
+    assert settings == cp2k.DEFAULTS | expected
+    assert settings["rel_cutoff_Ry"] == kcl["cp2k"]["rel_cutoff_Ry"]
 
 
 def test_input_holds_the_frame_and_the_kinds_it_needs():

@@ -1,12 +1,14 @@
 """The label store: a key for what changes a label, and nothing lost or half written."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
+from jsonschema import Draft202012Validator
 
-from minset.label import LABELERS, cp2k
+from minset.label import LABELERS, cp2k, potential
 from minset.label.store import (
     Failure,
     Label,
@@ -71,18 +73,88 @@ def test_key_ignores_what_does_not_change_a_label():
     assert label_key(atoms, "toy", SETTINGS) == label_key(other, "toy", reordered)
 
 
-def test_key_of_cp2k_ignores_command_and_effort():
+def test_key_of_cp2k_ignores_command_effort_and_elements_of_other_frames():
     settings = {**SETTINGS, "command": "cp2k.psmp", "timeout_s": 60, "max_scf": 30}
     other = settings | {"command": "mpirun -np {threads} cp2k.psmp", "timeout_s": 7200}
     other |= {"max_scf": 60, "max_outer_scf": 3}
-    assert cp2k.physics_settings(settings) == cp2k.physics_settings(other) == SETTINGS
+    other["kinds"] = {"Na": {"basis_set": "DZVP"}} | SETTINGS["kinds"]
+    for each in (settings, other):
+        assert cp2k.physics(each, frame()) == SETTINGS
+
+
+def test_labels_of_cp2k_have_the_keys_that_version_0_1_gave_them(kcl):
+    """They are the dear ones."""
+    cell = [[0, 3.0, 3.0], [3.0, 0, 3.0], [3.0, 3.0, 0.3]]
+    atoms = Atoms("KCl", [[0, 0, 0.2], [3.0, 2.9, 3.0]], cell=cell, pbc=True)
+    settings = cp2k.settings_of(kcl, {"dispersion": "d3", "timeout_s": 60})
+    key = label_key(atoms, "cp2k", cp2k.physics(settings, atoms))
+    assert key == "acfd4298870e94b86abbfe0eb5127ea3"
+
+
+POTENTIAL = {
+    "potential": "tosi_fumi",
+    "pairs": {"K-K": {"A_eV": 1}, "Cl-K": {"A_eV": 2}, "Cl-Cl": {"A_eV": 3}, "Na-K": {"A_eV": 4}},
+    "published_sign": False,
+}
+CHARGES = {"K": 1.0, "Na": 1.0, "Cl": -1.0}
+
+
+def test_key_of_a_potential_has_what_acts_in_the_frame():
+    settings = {"potential": POTENTIAL, "charges": CHARGES}
+    pairs = {"K-K": {"A_eV": 1}, "Cl-K": {"A_eV": 2}, "Cl-Cl": {"A_eV": 3}}
+    here = {"potential": POTENTIAL | {"pairs": pairs}, "charges": {"K": 1.0, "Cl": -1.0}}
+    assert potential.physics(settings, frame()) == here
+    turned = {"K-Cl" if name == "Cl-K" else name: p for name, p in POTENTIAL["pairs"].items()}
+    other = {"potential": POTENTIAL | {"pairs": turned}, "charges": CHARGES | {"Na": 0.9}}
+    assert potential.physics(other, frame()) == here
+    ion = potential.physics(settings, Atoms("K"))
+    assert (list(ion["potential"]["pairs"]), ion["charges"]) == (["K-K"], {"K": 1.0})
+
+
+def test_key_of_a_potential_knows_files_by_their_content():
+    value = {"potential": "eam", "file": "here/Al.eam.fs", "sha256": "12ab"}
+    # and it has no charges, whatever the system says
+    moved = potential.physics({"potential": value, "charges": CHARGES}, frame())
+    assert moved == {"potential": {"potential": "eam", "sha256": "12ab"}, "charges": {}}
+
+
+def test_settings_of_a_potential_name_one_of_the_system():
+    system = {"name": "KCl", "species": {"K": {"charge": 1.0}, "Cl": {}}}
+    system["potentials"] = {
+        "physical": POTENTIAL,
+        "published": POTENTIAL | {"published_sign": True},
+    }
+    charges = {"K": 1.0, "Cl": 0.0}
+    for given, name in (({}, "physical"), ({"potential": "published"}, "published")):
+        assert potential.mistakes(system, given) == []
+        expected = {"potential": system["potentials"][name], "charges": charges}
+        assert potential.settings_of(system, given) == expected
+    (mistake,) = potential.mistakes(system, {"potential": "bmhtf"})
+    assert mistake == (
+        "labels.settings.potential: KCl has no potential 'bmhtf'; choose from physical, published"
+    )
+    (mistake,) = potential.mistakes({"name": "KCl"}, {})
+    assert "needs an entry of `potentials` in the file of KCl" in mistake
 
 
 @pytest.mark.parametrize("name", sorted(LABELERS))
 def test_every_labeler_has_the_name_it_is_registered_under(name):
-    assert LABELERS[name].name == name
-    assert callable(LABELERS[name].label)
-    assert LABELERS[name].physics_settings({}) == {}
+    labeler = LABELERS[name]
+    assert labeler.name == name
+    assert callable(labeler.label)
+    assert (Path(__file__).parents[2] / "envs" / f"{labeler.environment}.yaml").exists()
+    for option in labeler.options.values():
+        assert option["description"]
+        Draft202012Validator.check_schema(option)
+    assert set(labeler.required) <= set(labeler.options)
+
+
+def test_cost_of_cp2k_grows_with_ions_method_and_dispersion():
+    settings = {"method": "GPW", "dispersion": "d3"}
+    assert cp2k.seconds(settings, 32) == 80
+    assert cp2k.seconds(settings, 64) == 320
+    assert cp2k.seconds({"method": "GAPW", "dispersion": "rvv10"}, 32) == 320
+    assert potential.seconds({}, 32) < 1 < cp2k.megabytes(settings, 32)
 
 
 def test_key_refuses_positions_that_are_no_numbers():

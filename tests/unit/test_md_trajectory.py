@@ -109,7 +109,15 @@ def swapped_ids(text: str) -> str:
         (dump_text(3) + frame_text(16, unwrapped(1)[0]), "MD step 16 follows 10"),
         (
             dump_text(2).replace("pp pp pp", "xy xz yz pp pp pp").replace(" 5.0\n", " 5.0 0\n"),
-            "tri",
+            "MD step 0: the header is damaged",
+        ),
+        (
+            dump_text(1).replace("pp pp pp", "xy xz yz pp pp pp"),
+            "bounds of the box in 2 columns, expected 3",
+        ),
+        (
+            dump_text(1).replace("BOX BOUNDS pp", "BOX BOUNDS abc origin pp"),
+            "write it with `triclinic/general no`",
         ),
         (dump_text(1)[:-40] + "\n" + dump_text(2), "behind an incomplete frame|values, expected"),
         (dump_text(1).replace("5 Cl -1.0 ", "5 Cl -1.0 nan "), "values, expected 5 x 9"),

@@ -12,12 +12,13 @@ import pool as pool_script
 import pool_run
 import pytest
 from ase.build import bulk
+from conftest import label_settings
 
 from minset.label.potential import label
 from minset.md.engines import classical_engine
 from minset.md.run import TRAJECTORY, Protocol, run_md
 from minset.pool.npt import NoLiquid, require_liquid, run_npt
-from minset.pool.plan import npt_grid
+from minset.pool.npt_grid import plan as npt_grid
 from minset.pool.runs import runs_table
 from minset.pool.store import join_runs, read_frames, read_numbers, read_property, write_pool
 
@@ -25,7 +26,6 @@ GRID = {
     "temperatures_K": [900, 2200.5],
     "pressures_bar": [1e-3, 1e4],
     "ions": 32,
-    "potential": "bmhtf",
     "timestep_fs": 2.0,
     "equilibration_ps": 2.0,
     "duration_ps": 4.0,
@@ -64,7 +64,7 @@ def test_summary_follows_the_ramp_and_is_dense(small_pool, tmp_path):
 
 def test_energies_and_forces_of_frames_are_those_of_a_single_point(small_pool, kcl, tmp_path):
     for frame in read_frames(small_pool[0], [3, 31]):
-        point = label(frame, {"potential": "bmhtf", "system": kcl}, tmp_path, 1)
+        point = label(frame, label_settings(kcl), tmp_path, 1)
         # the run's last neighbour list and its PPPM grid are older than the frame
         assert frame.get_potential_energy() == pytest.approx(point.energy_eV, abs=2e-3)
         assert np.allclose(frame.get_forces(), point.forces_eV_A, atol=2e-3)
@@ -248,7 +248,7 @@ def test_a_crystal_is_no_liquid(kcl, tmp_path):
     crystal = bulk("KCl", "rocksalt", a=6.5, cubic=True) * (2, 2, 2)
     protocol = Protocol("nvt", (800.0, 800.0), 8.0, 2.0, 0.2, 0.2, seed=1)
     run_md(crystal, kcl, classical_engine(), protocol, tmp_path)
-    with pytest.raises(NoLiquid, match=r"not liquid near 800 K: in 1.8 ps the ions moved 0\.\d A"):
+    with pytest.raises(NoLiquid, match=r"not liquid near 800 K: in 1.8 ps the atoms moved 0\.\d A"):
         require_liquid(tmp_path / TRAJECTORY, kcl, 0.2, (800.0, 800.0))
 
 
@@ -270,7 +270,7 @@ def random_walk(path, diffusion_A2_ps, volumes_A3):
 def test_a_slow_walk_is_no_liquid_however_long(kcl, tmp_path):
     """In 49 ps an ion with 5e-10 m^2/s moves 15 A^2, beyond any cage; a liquid moves further."""
     random_walk(tmp_path / "walk", 0.05, np.full(200, 4000.0))
-    with pytest.raises(NoLiquid, match=r"in 49.0 ps the ions moved 1[345]\.\d A"):
+    with pytest.raises(NoLiquid, match=r"in 49.0 ps the atoms moved 1[345]\.\d A"):
         require_liquid(tmp_path / "walk", kcl, 1.0, (900.0, 900.0))
     random_walk(tmp_path / "walk", 0.3, np.full(200, 4000.0))
     require_liquid(tmp_path / "walk", kcl, 1.0, (900.0, 900.0))

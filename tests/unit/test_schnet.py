@@ -123,8 +123,8 @@ import sys
 sys.path[:0] = {[p for p in sys.path if p]!r}
 import numpy as np
 import minset.observe.errors, minset.md.engines
-from minset.model.evaluators import evaluator_of
-evaluate = evaluator_of(["{model_folder}/compressed.npz"], np.array([19, 17]))
+from minset.model import evaluator_of
+evaluate = evaluator_of("{model_folder}", np.array([19, 17]))
 evaluate(np.array([[0.0, 0, 0], [3, 0, 0]]), 8 * np.eye(3))
 sys.exit(bool({{"schnetpack", "quippy"}} & set(sys.modules)))
 """
@@ -169,6 +169,52 @@ def test_listed_pairs_are_the_fresh_ones_while_atoms_move_wrap_and_the_cell_brea
         expected = np.sort(fresh) if twice else np.sort(fresh)[::2]
         assert len(distances) == len(expected)
         assert np.allclose(np.sort(distances), expected, atol=1e-9)
+        rebuilt += renewed
+    assert 1 < rebuilt < 60
+
+
+def triclinic(atoms, seed: int = 0):
+    """A frame in a cell without a right angle, its atoms shaken."""
+    deformed = atoms.copy()
+    shear = np.array([[1.1, 0.45, -0.2], [0.15, 0.95, 0.4], [-0.3, 0.1, 1.0]])
+    deformed.set_cell(atoms.cell.array @ shear, scale_atoms=True)
+    deformed.positions += np.random.default_rng(seed).normal(0, 0.1, atoms.positions.shape)
+    return deformed
+
+
+@pytest.mark.parametrize("part", [1.0, 0.35])
+def test_pairs_in_triclinic_cells_are_matscipys(part, melt32):
+    """Also in a cell whose faces are nearer to each other than the cutoff."""
+    frame = triclinic(melt32[: int(32 * part)])
+    frame.set_cell(frame.cell * part, scale_atoms=True)
+    cell = np.array(frame.cell)
+    i, j, vectors = undirected_pairs(frame.positions, cell, 6.0)
+    expected = np.sort(neighbour_list("d", frame, 6.0))
+    both = np.concatenate([np.linalg.norm(vectors, axis=1)] * 2)
+    assert np.allclose(np.sort(both), expected, atol=1e-9)
+    rest = (vectors - frame.positions[j] + frame.positions[i]) @ np.linalg.inv(cell)
+    assert np.allclose(rest, np.round(rest), atol=1e-9)
+
+
+def test_listed_pairs_of_a_triclinic_cell_are_the_fresh_ones_while_it_shears(melt32):
+    rng = np.random.default_rng(1)
+    pairs, rebuilt = VerletList(cutoff_A=6.0, skin_A=0.8, twice=False), 0
+    frame = triclinic(melt32)
+    start = np.array(frame.cell)
+    for step in range(60):
+        angle = 0.02 * np.sin(step / 5)
+        frame.set_cell(start @ [[1, angle, 0], [0, 1 - angle, 0], [angle, 0, 1]], scale_atoms=True)
+        frame.positions += rng.normal(0, 0.04, frame.positions.shape)
+        if step % 3 == 0:
+            frame.wrap()
+        if step % 7 == 0:
+            frame.positions[step % 32] += [500, -2000, 7] @ frame.cell
+        cell = np.array(frame.cell)
+        continuous, renewed = pairs.update(frame.positions, cell)
+        vectors = continuous[pairs.j] - continuous[pairs.i] + pairs.shifts @ cell
+        distances = np.linalg.norm(vectors, axis=1)
+        expected = np.sort(neighbour_list("d", frame, 6.0))[::2]
+        assert np.allclose(np.sort(distances[distances < 6.0]), expected, atol=1e-8)
         rebuilt += renewed
     assert 1 < rebuilt < 60
 

@@ -1,8 +1,8 @@
 """Selectors: order, masks, determinism, odd pools. Every entry of the registry is tested."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from pkgutil import resolve_name
 
 import numpy as np
 import pandas as pd
@@ -15,20 +15,37 @@ from quests.compression.fps import msc_conditional
 from quests.descriptor import get_descriptors, get_descriptors_multicomponent
 from quests.entropy import entropy
 
-from minset.descriptor.schnet import untrained_schnet
-from minset.model.schnet.architecture import hyper_of
+from minset.descriptor import DESCRIPTORS
 from minset.pool.store import read_frames, read_property, write_pool
-from minset.select import SELECTORS, looks_at_atoms
+from minset.registry import defaults_of
+from minset.select import SELECTORS
 from minset.select.candidates import Candidates, read_atoms, standardised
-from minset.select.entropy_gain import environments
-from minset.select.rnd import CHECKPOINT, DEFAULTS, METRICS
-from minset.select.rnd import train as rnd_training
+from minset.select.environments import environments
+from minset.select.novelty import CHECKPOINT, METRICS
+from minset.select.novelty import train as rnd_training
+from minset.select.picks import next_picks
+from minset.select.record import Selector
 from minset.select.uniform import uniform_picks, van_der_corput
 
 ATOMS = 6  # of the frames of write_random_pool
 
 OF_FRAMES = {"atoms": False}
 OPTIONS = {"rnd": OF_FRAMES}  # what a selector needs to do with one descriptor per frame
+
+
+def options_of(name: str, **changed) -> dict:
+    return defaults_of(SELECTORS[name].options) | changed
+
+
+def select_by(name: str, candidates: Candidates, n: int, seed: int, **options) -> pd.DataFrame:
+    return SELECTORS[name].select(candidates, n, seed, options_of(name, **options))
+
+
+def looks_at_models(name: str) -> bool:
+    return "models" in SELECTORS[name].needs(options_of(name))
+
+
+ONE_SHOT = sorted(name for name in SELECTORS if not looks_at_models(name))
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +72,16 @@ def picks_from(tmp_path):
         options = OPTIONS.get(selector, {}) | options
         frames = np.arange(len(rows))
         given = Candidates(frames, np.asarray(rows), runs=0 * frames, pool=None, work=tmp_path)
-        return resolve_name(SELECTORS[selector])(given, n, 1, options)
+        return select_by(selector, given, n, 1, **options)
 
     return picks
 
 
-@pytest.fixture(params=sorted(SELECTORS))
+@pytest.fixture(params=ONE_SHOT)
 def select(request):
     def call(candidates, n, seed, options):
-        function = resolve_name(SELECTORS[request.param])
-        return function(candidates, n, seed, OPTIONS.get(request.param, {}) | options)
+        options = OPTIONS.get(request.param, {}) | options
+        return select_by(request.param, candidates, n, seed, **options)
 
     return call
 
@@ -103,7 +120,7 @@ def test_identical_frames_and_constant_descriptors_are_no_trouble(select, tmp_pa
 
 
 def test_single_run_random_stays_in_one_run(candidates):
-    select = resolve_name(SELECTORS["single_run_random"])
+    select = SELECTORS["single_run_random"].select
     of_three = candidates(runs=3)
     chosen = {int(select(of_three, 15, seed, {})["frame"].mod(3).unique()[0]) for seed in range(20)}
     assert chosen == {0, 1, 2}
@@ -115,7 +132,7 @@ def test_single_run_random_stays_in_one_run(candidates):
 def test_fps_is_the_greedy_definition(candidates):
     given = candidates(n=80, d=5)
     x = standardised(given.descriptors)
-    table = resolve_name(SELECTORS["fps"])(given, 20, 4, {})
+    table = select_by("fps", given, 20, 4)
     picks = table["frame"].to_numpy() - 100
     for k in range(1, 20):
         distance = np.linalg.norm(x[:, None] - x[picks[:k]], axis=2).min(axis=1)
@@ -155,12 +172,12 @@ def test_atomic_properties_find_the_frame_that_holds_the_atom(pool, candidates):
     energies = read_property(pool, "atomic_energies_eV")
     forces = read_property(pool, "force_size_eV_A")
     for name, values in (("atomic_energy", energies), ("force", forces)):
-        table = resolve_name(SELECTORS[name])(candidates(), 12, 1, {})
+        table = select_by(name, candidates(), 12, 1)
         for pick, frame, score in zip(table["pick"], table["frame"], table["score"], strict=True):
             # species take turns: chlorine (17) first, then potassium (19)
             species = slice(3, 6) if pick % 2 == 0 else slice(0, 3)
             assert np.isclose(values[frame, species], score).any()
-    table = resolve_name(SELECTORS["global_energy"])(candidates(), 12, 1, {})
+    table = select_by("global_energy", candidates(), 12, 1)
     assert np.allclose(read_property(pool, "energy_eV")[table["frame"]], table["score"])
 
 
@@ -175,10 +192,9 @@ def test_rnd_takes_the_outlier_first_and_one_frame_of_each_cluster(picks_from):
 
 
 def test_rnd_training_is_bounded_and_reported(candidates):
-    rnd = resolve_name(SELECTORS["rnd"])
-    table = rnd(candidates(), 5, 1, OF_FRAMES | {"max_steps": 7, "tolerance": 0.0})
+    table = select_by("rnd", candidates(), 5, 1, atoms=False, max_steps=7, tolerance=0.0)
     assert (table["training_steps"] == 7).all()
-    easy = rnd(candidates(), 5, 1, OF_FRAMES | {"max_steps": 5000, "tolerance": 1e-2})
+    easy = select_by("rnd", candidates(), 5, 1, atoms=False, max_steps=5000, tolerance=1e-2)
     assert (easy["training_steps"] < 5000).all()
 
 
@@ -196,18 +212,20 @@ def test_picks_taken_together_are_as_many_and_apart(metric, picks_from):
 
 
 def test_a_killed_selection_ends_like_an_undisturbed_one(candidates, monkeypatch, capsys):
-    rnd = resolve_name(SELECTORS["rnd"])
-    whole, given = rnd(candidates(), 20, 1, OF_FRAMES), candidates()
-    monkeypatch.setattr("minset.select.rnd.CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("minset.select.rnd.train", killed_after(8, rnd_training))
+    def rnd(candidates):
+        return select_by("rnd", candidates, 20, 1, atoms=False)
+
+    whole, given = rnd(candidates()), candidates()
+    monkeypatch.setattr("minset.select.novelty.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("minset.select.novelty.train", killed_after(8, rnd_training))
     with pytest.raises(KeyboardInterrupt):
-        rnd(given, 20, 1, OF_FRAMES)
-    monkeypatch.setattr("minset.select.rnd.train", rnd_training)
-    resumed = rnd(given, 20, 1, OF_FRAMES)
+        rnd(given)
+    monkeypatch.setattr("minset.select.novelty.train", rnd_training)
+    resumed = rnd(given)
     assert "continuing after 8 picks" in capsys.readouterr().out
     pd.testing.assert_frame_equal(whole, resumed)
     (given.work / CHECKPOINT).write_bytes(b"damaged")
-    pd.testing.assert_frame_equal(whole, rnd(given, 20, 1, OF_FRAMES))
+    pd.testing.assert_frame_equal(whole, rnd(given))
 
 
 def killed_after(calls: int, function):
@@ -246,14 +264,17 @@ def test_atom_descriptors_are_standardised_by_species(atom_candidates):
         atoms[:, :, 4] = 1.0  # constant
 
     given = atom_candidates(shift_chlorine)
-    x = read_atoms(given)(np.arange(140))
+    read, real = read_atoms(given)
+    x = read(np.arange(140))
+    assert real.shape == (140, ATOMS)
+    assert real.all()
     for species, own in ((slice(0, 3), 6), (slice(3, 6), 5)):  # chlorine's column comes first
         part = x[:, species].reshape(-1, 7)
         assert np.allclose(part[:, :4].mean(axis=0), 0, atol=1e-5)
         assert np.allclose(part[:, :4].std(axis=0), 1, atol=1e-5)
         assert (part[:, 4] == 0).all()
         assert (part[:, own] == 1).all()
-    assert np.array_equal(read_atoms(given)(np.array([7, 3])), x[[7, 3]])
+    assert np.array_equal(read(np.array([7, 3])), x[[7, 3]])
 
 
 def test_a_frame_is_as_novel_as_its_most_novel_atom(atom_candidates):
@@ -263,8 +284,7 @@ def test_a_frame_is_as_novel_as_its_most_novel_atom(atom_candidates):
         atoms[77, 2] += 12.0
 
     def picks(n, **options):
-        rnd = resolve_name(SELECTORS["rnd"])
-        return rnd(atom_candidates(one_odd_atom), n, 1, options)
+        return select_by("rnd", atom_candidates(one_odd_atom), n, 1, **options)
 
     assert picks(1)["frame"][0] == 77
     table = picks(140, max_steps=5)
@@ -274,40 +294,18 @@ def test_a_frame_is_as_novel_as_its_most_novel_atom(atom_candidates):
 
 def test_the_shortlist_does_not_change_what_is_picked(candidates, monkeypatch):
     """Following only the most novel frames between looks at all finds the same ones."""
-    rnd = resolve_name(SELECTORS["rnd"])
     given = candidates(n=60)
-    everything = rnd(given, 24, 1, OF_FRAMES)
-    monkeypatch.setattr("minset.select.rnd.REFRESH", 1)
-    pd.testing.assert_frame_equal(everything, rnd(given, 24, 1, OF_FRAMES))
-    monkeypatch.setattr("minset.select.rnd.REFRESH", 8)
-    monkeypatch.setattr("minset.select.rnd.SHORTLIST", 20)
-    shortened = rnd(given, 24, 1, OF_FRAMES)
+
+    def rnd():
+        return select_by("rnd", given, 24, 1, atoms=False)
+
+    everything = rnd()
+    monkeypatch.setattr("minset.select.novelty.REFRESH", 1)
+    pd.testing.assert_frame_equal(everything, rnd())
+    monkeypatch.setattr("minset.select.novelty.REFRESH", 8)
+    monkeypatch.setattr("minset.select.novelty.SHORTLIST", 20)
+    shortened = rnd()
     assert len(set(shortened["frame"]) & set(everything["frame"])) >= 20
-
-
-def test_descriptors_do_not_depend_on_origin_order_or_batch(small_pool, tmp_path):
-    path = small_pool[0]
-    hyper = hyper_of({"size": "small"})
-    whole = untrained_schnet(path, hyper, seed=1)
-    assert whole.shape == (40, 64)
-    for options in ({"frames_per_batch": 3}, {"threads": 2}, {"threads": 2, "frames_per_batch": 1}):
-        again = untrained_schnet(path, hyper, seed=1, **options)
-        assert np.allclose(whole, again, atol=1e-5)
-    assert not np.allclose(whole, untrained_schnet(path, hyper, seed=2), atol=1e-2)
-    moved = []
-    for frame in read_frames(path, range(4)):
-        calculator = frame.calc
-        frame.positions += [1.0, 7.0, -3.0]
-        frame.wrap()
-        frame.calc = calculator
-        moved.append(frame)
-    write_pool(tmp_path / "moved.h5", moved)
-    assert np.allclose(whole[:4], untrained_schnet(tmp_path / "moved.h5", hyper, seed=1), atol=1e-5)
-    atoms = np.empty((40, len(read_frames(path, [0])[0]), 32), np.float32)
-    untrained_schnet(path, hyper, seed=1, atoms=atoms)
-    numbers = read_frames(path, [0])[0].numbers
-    means = [atoms[:, numbers == z].mean(axis=1) for z in np.unique(numbers)]
-    assert np.allclose(np.concatenate(means, axis=1), whole, atol=1e-5)
 
 
 def write_pool_of(path, frames: list[Atoms]):
@@ -321,14 +319,14 @@ def write_pool_of(path, frames: list[Atoms]):
 def entropy_gain_of(path, n: int, work, **options):
     frames = np.arange(len(read_frames(path)))
     given = Candidates(frames, None, runs=0 * frames, pool=path, work=work)
-    return resolve_name(SELECTORS["entropy_gain"])(given, n, 1, options)
+    return select_by("entropy_gain", given, n, 1, **options)
 
 
 def test_environments_are_those_of_quests(pool, tmp_path):
     frames = np.arange(0, 160, 7)[::-1]
     given = Candidates(frames, None, runs=0 * frames, pool=pool, work=tmp_path)
-    path = environments(given, {"neighbours": 12, "cutoff_A": 5.0})
-    rows = np.fromfile(path, np.float32).reshape(len(frames), ATOMS, 46)
+    x = environments(given, {"neighbours": 12, "cutoff_A": 5.0})
+    rows = np.fromfile(x.path, np.float32).reshape(len(frames), ATOMS, 46)
     written = read_frames(pool, np.sort(frames))
     theirs = get_descriptors_multicomponent(written, k=12, cutoff=5.0, concat=False)
     x1, x2 = (x.reshape(len(frames), ATOMS, 3, -1) for x in theirs)  # all, Cl, K
@@ -398,7 +396,141 @@ def test_environments_of_a_killed_selection_are_continued(pool, tmp_path):
 
 
 def test_rnd_looks_at_atoms_unless_told_otherwise():
-    assert looks_at_atoms("rnd", {}) is DEFAULTS["atoms"] is True
-    assert not looks_at_atoms("rnd", {"atoms": False})
-    assert looks_at_atoms("other_name", {"selector": "rnd"})
-    assert not looks_at_atoms("fps", {})
+    needs = SELECTORS["rnd"].needs
+    assert needs(options_of("rnd")) == {"atoms"}
+    assert needs(options_of("rnd", atoms=False)) == {"frames"}
+    assert SELECTORS["fps"].needs({}) == {"frames"}
+    assert SELECTORS["random"].needs({}) == set()
+
+
+def test_the_next_size_adds_to_the_order(select, candidates, request):
+    """What two sizes pick one after the other is what the larger one picks at once."""
+    name = request.node.callspec.params["select"]
+    options = options_of(name, **OPTIONS.get(name, {}))
+    whole = select(candidates(), 20, 1, {})
+    first = next_picks(SELECTORS[name], candidates(), 8, 1, options)
+    assert list(first["frame"]) == list(whole["frame"][:8])
+    again = replace(candidates(), known=tuple(first["frame"]))
+    new = next_picks(SELECTORS[name], again, 20, 1, options)
+    assert list(new["pick"]) == list(range(8, 20))
+    assert list(new["frame"]) == list(whole["frame"][8:])
+
+
+def test_next_picks_leaves_out_what_another_selector_knew(candidates):
+    given = replace(candidates(), known=(103, 150, 111))
+    new = next_picks(SELECTORS["random"], given, 60, 1, {})
+    assert sorted(new["frame"]) == sorted(set(range(100, 160)) - {103, 150, 111})
+    with pytest.raises(ValueError, match="3 frames are picked already and 3 are wanted"):
+        next_picks(SELECTORS["random"], given, 3, 1, {})
+
+
+def test_one_that_looks_at_models_is_asked_for_new_frames_only(candidates):
+    asked = []
+
+    def two_at_most(candidates, n, seed, options):
+        asked.append((n, candidates.known))
+        return pd.DataFrame({"pick": range(2), "frame": [140, 120], "score": [2.0, 1.0]})
+
+    selector = Selector(options={}, select=two_at_most, needs=lambda options: {"models"})
+    new = next_picks(selector, replace(candidates(), known=(103, 150)), 8, 1, {})
+    assert asked == [(6, (103, 150))]
+    assert new.to_dict("list") == {"pick": [2, 3], "frame": [140, 120], "score": [2.0, 1.0]}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Candidates from a pool whose frames differ in species, their order, cell and number of atoms."""
+    folder, rng, frames = tmp_path_factory.mktemp("mixed"), np.random.default_rng(5), []
+    for k in range(24):
+        symbols = ("K3Cl3", "ClKClKClK", "K4", "Na2Cl2K2Cl2", "Cl2Na")[k % 5]
+        cell = rng.normal(scale=0.5, size=(3, 3)) + 7 * np.eye(3)
+        atoms = Atoms(symbols, cell=cell, pbc=True)
+        atoms.set_scaled_positions(rng.random((len(atoms), 3)))
+        energies, forces = rng.normal(size=len(atoms)), rng.normal(size=(len(atoms), 3))
+        atoms.calc = SinglePointCalculator(
+            atoms, energy=energies.sum(), energies=energies, forces=forces
+        )
+        frames.append(atoms)
+    pool = folder / "pool.h5"
+    write_pool(pool, frames, frames_per_block=3)
+    schnet = DESCRIPTORS["schnet"]
+    options = defaults_of(schnet.options) | {"size": "small"}
+    for of in ("frames", "atoms"):
+        schnet.describe(pool, folder / f"{of}.npy", of, options, 1)
+    rows = np.load(folder / "frames.npy")
+    return Candidates(np.arange(24), rows, np.zeros(24), pool, folder, folder / "atoms.npy"), frames
+
+
+@pytest.mark.parametrize("name", ONE_SHOT)
+def test_all_frames_of_a_mixed_pool_can_be_picked(name, mixed, tmp_path):
+    given, n = replace(mixed[0], work=tmp_path), 24
+    table = select_by(name, given, n, 1)
+    assert sorted(table["frame"]) == list(range(24))
+    (tmp_path / "again").mkdir()
+    few = select_by(name, replace(given, work=tmp_path / "again"), 8, 1)
+    assert list(few["frame"]) == list(table["frame"][:8])
+
+
+def test_atoms_of_a_mixed_pool_are_standardised_without_padding(mixed):
+    given, frames = mixed
+    read, real = read_atoms(given)
+    x, raw = read(np.arange(24)), np.load(given.atom_descriptors)
+    numbers = np.concatenate([frame.numbers for frame in frames])
+    ours, theirs = x[real], np.concatenate([y[: len(f)] for y, f in zip(raw, frames, strict=True)])
+    assert len(ours) == len(numbers) == real.sum()
+    for column, z in enumerate((11, 17, 19)):
+        own = numbers == z
+        part = theirs[own].astype(float)
+        expected = (part - part.mean(axis=0)) / part.std(axis=0)
+        assert np.allclose(ours[own, :32], expected, atol=1e-3)
+        assert np.array_equal(ours[:, 32 + column] == 1, own)
+    for rows, frame in zip(x, frames, strict=True):
+        assert (rows[len(frame) :] == rows[0]).all()
+
+
+def test_atomic_selectors_see_each_frames_own_species(mixed):
+    given, frames = mixed
+    table = select_by("atomic_energy", given, 12, 1)
+    for pick, frame, score in zip(table["pick"], table["frame"], table["score"], strict=True):
+        own = frames[frame].numbers == (11, 17, 19)[pick % 3]
+        assert np.isclose(frames[frame].calc.results["energies"][own], score).any()
+
+
+def test_environments_of_a_mixed_pool_are_those_of_its_frames(mixed, tmp_path):
+    given, frames = mixed
+    options = {"neighbours": 4, "cutoff_A": 5.0}
+    x = environments(replace(given, work=tmp_path), options)
+    for k, frame in enumerate(frames):
+        rows = x.of(k)
+        assert list(x.numbers[x.starts[k] : x.starts[k + 1]]) == sorted(frame.numbers)
+        expected = np.concatenate(
+            [
+                np.hstack(
+                    [
+                        get_descriptors([frame], k=4)[frame.numbers == z],
+                        get_descriptors([frame[frame.numbers == z]], k=4),
+                    ]
+                )
+                for z in np.unique(frame.numbers)
+            ]
+        )
+        assert np.allclose(rows, expected, atol=1e-6)
+
+
+def test_a_pool_without_energies_serves_what_needs_none(tmp_path):
+    frames = [
+        Atoms("KCl", positions=[[0, 0, k / 9], [3, 0, 0]], cell=[6] * 3, pbc=True) for k in range(9)
+    ]
+    write_pool(tmp_path / "foreign.h5", frames)
+    rows = np.random.default_rng(0).normal(size=(9, 3))
+    given = Candidates(np.arange(9), rows, np.full(9, np.nan), tmp_path / "foreign.h5", tmp_path)
+    assert len(select_by("fps", given, 4, 1)) == 4
+    assert len(select_by("entropy_gain", given, 4, 1)) == 4
+    for name, told in (
+        ("global_energy", "has no energy of frame 0"),
+        ("atomic_energy", "has no energy of each atom of frame 0"),
+        ("force", "has no forces of frame 0"),
+        ("single_run_random", "does not say which MD run"),
+    ):
+        with pytest.raises(ValueError, match=rf"foreign.h5 {told}.*take another selector"):
+            select_by(name, given, 4, 1)

@@ -10,6 +10,8 @@ import ase.io
 import numpy as np
 import pytest
 
+from minset.contacts import closest_allowed_A
+from minset.md import engines
 from minset.md.engines import LIMITS, classical_engine, model_engine
 from minset.md.melt import random_insertion
 from minset.md.run import (
@@ -23,11 +25,12 @@ from minset.md.run import (
 )
 from minset.md.session import gather, load_atoms, open_lammps
 from minset.md.trajectory import read_trajectory
-from minset.model import evaluators
-from minset.model.evaluators import evaluator_of
 from minset.units import BAR_EV_A3
 
-SCHNET = ("compressed.npz", "model.pt")
+# of the tables of a SchNet, and of the network itself
+REFERENCE = {"tables": False, "network": True}
+# shortest distances of a pool of KCl, near 0.8 sigma
+CLOSEST_A = closest_allowed_A({"K-K": 2.34, "K-Cl": 2.44, "Cl-Cl": 2.54})
 
 
 def protocol(ensemble: str, duration_ps: float, **changes) -> Protocol:
@@ -42,11 +45,15 @@ def protocol(ensemble: str, duration_ps: float, **changes) -> Protocol:
     return Protocol(ensemble=ensemble, duration_ps=duration_ps, **(settings | changes))
 
 
-@pytest.fixture(params=["classical", *SCHNET])
+def schnet(folder, engine="tables", **limits):
+    return model_engine(folder, LIMITS | limits, CLOSEST_A, reference=REFERENCE[engine])
+
+
+@pytest.fixture(params=["classical", *REFERENCE])
 def attach(request, model_folder):
     if request.param == "classical":
         return classical_engine()
-    return model_engine([model_folder / request.param], LIMITS)
+    return schnet(model_folder, request.param)
 
 
 def test_nve_conserves_the_energy(attach, kcl, melt32, tmp_path):
@@ -66,16 +73,16 @@ def test_baths_conserve_their_extended_energy(attach, ensemble, kcl, melt32, tmp
     assert thermo["conserved_energy_eV"].std() < 0.05 * thermo["total_energy_eV"].std()
 
 
-@pytest.mark.parametrize("file", SCHNET)
-def test_pressure_behind_fix_external_is_a_volume_derivative(file, model_folder, kcl, melt32):
-    evaluate = evaluator_of([model_folder / file], melt32.numbers)
+@pytest.mark.parametrize("engine", REFERENCE)
+def test_pressure_behind_fix_external_is_a_volume_derivative(engine, model_folder, kcl, melt32):
+    evaluate = engines._evaluator_of(model_folder, melt32.numbers, 1, REFERENCE[engine])
     cell, h = np.array(melt32.cell), 1e-3
     up = evaluate(melt32.positions * (1 + h), cell * (1 + h)).energy_eV
     down = evaluate(melt32.positions * (1 - h), cell * (1 - h)).energy_eV
     expected = -(up - down) / (6 * h) / melt32.cell.volume / BAR_EV_A3
     lmp = open_lammps()
     load_atoms(lmp, melt32, kcl)
-    model_engine([model_folder / file], LIMITS)(lmp, list(melt32.symbols), kcl)
+    schnet(model_folder, engine)(lmp, list(melt32.symbols), kcl)
     lmp.command("run 0")
     assert lmp.get_thermo("press") == pytest.approx(expected, rel=2e-3, abs=20)
     assert lmp.get_thermo("pe") == pytest.approx(
@@ -123,7 +130,7 @@ def test_a_finished_run_is_not_run_again(kcl, melt32, tmp_path):
 
 
 def test_ions_that_collapse_end_the_run_with_pair_and_time(kcl, melt32, model_folder, tmp_path):
-    attach = model_engine([model_folder / "compressed.npz"], LIMITS)
+    attach = schnet(model_folder)
     close = melt32.copy()
     close.positions[1] = close.positions[0] + [1.6, 0, 0]
     verdict = run_md(close, kcl, attach, protocol("nvt", 0.5), tmp_path)
@@ -134,7 +141,7 @@ def test_ions_that_collapse_end_the_run_with_pair_and_time(kcl, melt32, model_fo
 
 
 def test_large_forces_end_the_run(kcl, melt32, model_folder, tmp_path):
-    attach = model_engine([model_folder / "compressed.npz"], LIMITS | {"force_eV_A": 1e-3})
+    attach = schnet(model_folder, force_eV_A=1e-3)
     verdict = run_md(melt32, kcl, attach, protocol("nvt", 0.5), tmp_path)
     assert "force of" in verdict["reason"]
     assert "above 0.001 eV/A" in verdict["reason"]
@@ -243,7 +250,7 @@ def test_broken_positions_end_the_run_and_leave_the_last_good_restart(
     kick, complaint, kcl, melt32, model_folder, tmp_path
 ):
     def attach(lmp, symbols, system):
-        alarm = model_engine([model_folder / "compressed.npz"], LIMITS)(lmp, symbols, system)
+        alarm = schnet(model_folder)(lmp, symbols, system)
         lmp.command("variable now equal step==620")
         lmp.command(f"variable kick atom (id==3)*v_now*{kick}")
         lmp.command("fix kick all addforce v_kick 0.0 0.0")
@@ -263,10 +270,10 @@ def test_broken_positions_end_the_run_and_leave_the_last_good_restart(
 def test_an_error_in_a_force_call_is_an_error_of_the_run(
     kcl, melt32, model_folder, tmp_path, monkeypatch
 ):
-    calls = iter(range(100))
+    calls, made = iter(range(100)), engines._evaluator_of
 
-    def fails_later(path, numbers, threads):
-        evaluate = evaluator_of([path.with_name("model.pt")], numbers, threads)
+    def fails_later(*arguments):
+        evaluate = made(*arguments)
 
         def call(positions, cell):
             if next(calls) == 7:
@@ -275,8 +282,7 @@ def test_an_error_in_a_force_call_is_an_error_of_the_run(
 
         return call
 
-    monkeypatch.setitem(evaluators.EVALUATORS, "failing", fails_later)
-    attach = model_engine([model_folder / "failing"], LIMITS)
+    monkeypatch.setattr(engines, "_evaluator_of", fails_later)
     with pytest.raises(MemoryError, match="no memory for neighbours"):
-        run_md(melt32, kcl, attach, protocol("nve", 0.5), tmp_path)
+        run_md(melt32, kcl, schnet(model_folder), protocol("nve", 0.5), tmp_path)
     assert not (tmp_path / VERDICT).exists()

@@ -4,9 +4,11 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import write_random_pool
 
-from minset.pool.store import read_property
+from minset.pool.store import read_property, write_pool
 from minset.select.candidates import Candidates
 from minset.select.split import finite_frames, split_frames
 
@@ -86,3 +88,33 @@ def test_frames_without_finite_values_are_left_out_counted_and_reported(split, t
     roles = split(finite=finite)
     assert list(roles.loc[roles["role"] == "unused", "frame"]) == [3, 8, 50]
     assert "unused" not in set(split()["role"])
+
+
+def test_a_pool_without_energies_has_finite_frames(tmp_path):
+    """What another program's pool lacks throughout is no reason to set its frames apart."""
+    frames = [Atoms("K" * (1 + k), cell=[9] * 3, pbc=True) for k in range(3)]
+    for atoms in frames:
+        atoms.set_scaled_positions(np.random.default_rng(1).random((len(atoms), 3)))
+    write_pool(tmp_path / "pool.h5", frames)
+    assert finite_frames(tmp_path / "pool.h5").all()
+    rows = np.ones((3, 3, 2))
+    rows[1, 2, 0] = np.inf
+    np.save(tmp_path / "atoms.npy", rows)
+    assert finite_frames(tmp_path / "pool.h5", tmp_path / "atoms.npy").tolist() == [
+        True,
+        False,
+        True,
+    ]
+    for atoms in frames:
+        forces = np.ones((len(atoms), 3))
+        forces[-1, 2] = np.nan if len(atoms) == 3 else 1.0
+        atoms.calc = SinglePointCalculator(atoms, energy=1.0, forces=forces)
+    write_pool(tmp_path / "pool.h5", frames)
+    assert finite_frames(tmp_path / "pool.h5").tolist() == [True, True, False]
+
+
+def test_test_frames_are_not_chosen_by_models_that_are_not_there(split):
+    with pytest.raises(
+        ValueError, match=r"disagreement \(test.selectors\) looks at trained models"
+    ):
+        split(selectors=["disagreement"])

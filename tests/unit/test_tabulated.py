@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import batch_of
 
+from minset.model.offsets import energy_offsets
 from minset.model.repulsion import zbl_of
 from minset.model.schnet.architecture import SIZES, build_model, hyper_of, predict
 from minset.model.schnet.batches import Batches
@@ -12,7 +16,7 @@ from minset.model.schnet.compressed import load_compressed, tabulate
 from minset.model.schnet.device import device_evaluator
 from minset.model.schnet.evaluator import compressed_evaluator
 from minset.model.schnet.tabulated import Pairs, tabulated_predict
-from minset.model.schnet.train import SEGMENTS, energy_offsets
+from minset.model.schnet.train import SEGMENTS
 
 CPU = torch.device("cpu")
 
@@ -71,6 +75,47 @@ def test_loss_and_gradients_are_those_of_the_network(size, repulsion, compiled, 
     theirs = gradient_of(exact)
     assert float(loss.detach()) == pytest.approx(float(total.detach()), rel=1e-5)
     assert float((ours - theirs).norm() / theirs.norm()) < 1e-4
+
+
+def test_a_batch_of_several_compositions_and_cells_is_its_frames_alone(melt32):
+    """Frames of another size, order, species and cell; the batch's numbers are those of each alone."""
+    rng = np.random.default_rng(4)
+
+    def frame(atoms, deform):
+        atoms.set_cell(atoms.cell.array @ deform, scale_atoms=True)
+        atoms.positions += rng.normal(0, 0.1, atoms.positions.shape)
+        results = {"energy": rng.normal(), "forces": rng.normal(size=(len(atoms), 3))}
+        atoms.calc = SinglePointCalculator(atoms, **results, stress=rng.normal(size=6))
+        return atoms
+
+    shear = np.array([[1, 0.3, 0], [0, 1, -0.2], [0.1, 0, 1.1]])
+    alone = Atoms("Na", positions=[[1, 1, 1]], cell=[20] * 3, pbc=True)  # no pair at all
+    frames = [
+        frame(melt32.copy(), np.eye(3)),
+        frame(bulk("NaCl", "rocksalt", a=5.6) * (2, 1, 2), shear),
+        frame(alone, np.eye(3)),
+        frame(melt32[np.r_[20:32, 0:15]], shear),
+    ]
+    offsets, hyper = {11: -1.0, 17: -2.0, 19: -3.0}, hyper_of({"size": "small"})
+    torch.manual_seed(2)
+    model = build_model(hyper)
+    batches = Batches(frames, offsets, hyper, SEGMENTS, True, CPU)
+    batch = batches.of(np.array([2, 0, 3, 1]))
+    together = tabulated_predict(model, SEGMENTS, batch)
+    begin = 0
+    for place, number in enumerate([2, 0, 3, 1]):
+        one, n = batches.of(np.array([number])), len(frames[number])
+        single = tabulated_predict(model, SEGMENTS, one)
+        assert torch.allclose(together["energy"][place], single["energy"][0], atol=1e-5)
+        assert torch.allclose(together["virial"][place], single["virial"][0], atol=1e-5)
+        atoms = slice(begin, begin + n)
+        assert torch.allclose(together["forces"][atoms], single["forces"], atol=1e-6)
+        assert torch.equal(batch["forces"][atoms], one["forces"])
+        assert torch.equal(batch["numbers"][atoms], torch.as_tensor(frames[number].numbers))
+        for key in ("energy", "stress", "volume", "atoms"):
+            assert torch.equal(batch[key][place], one[key][0])
+        begin += n
+    assert begin == len(batch["numbers"])
 
 
 def test_repulsion_taken_off_the_labels_is_the_one_in_the_model(melt32):

@@ -12,11 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import classically_labelled
 
 from minset.dataset import write_dataset
+from minset.model import MODELS, evaluator_of
+from minset.model.offsets import energy_offsets
+from minset.model.schnet import COMPRESSED, HISTORY, WEIGHTS
 from minset.model.schnet.architecture import load_model
-from minset.model.schnet.train import CHECKPOINT, HISTORY, energy_offsets, train_schnet
+from minset.model.schnet.train import CHECKPOINT, train_network, train_schnet
 
 TRAINING = {
     "batch_size": 2,
@@ -35,7 +40,7 @@ def frames(small_pool):
 
 
 def fit(frames, folder, **changes):
-    return train_schnet(
+    return train_network(
         *frames,
         {"size": "small"},
         TRAINING | changes,
@@ -98,9 +103,9 @@ sys.path[:0] = {[p for p in sys.path if p]!r}
 import minset.model.schnet.train as t
 from minset.dataset import read_dataset
 t.CHECKPOINT_SECONDS = 0.0
-t.train_schnet(read_dataset("train.extxyz"), read_dataset("validation.extxyz"), {{"size": "small"}},
-               {TRAINING | {"max_epochs": 30, "patience": 30}!r}, seed=1, folder=sys.argv[1],
-               threads=1, provenance={{}})
+t.train_network(read_dataset("train.extxyz"), read_dataset("validation.extxyz"), {{"size": "small"}},
+                {TRAINING | {"max_epochs": 30, "patience": 30}!r}, seed=1, folder=sys.argv[1],
+                threads=1, provenance={{}})
 """
 
     def start(folder):
@@ -139,6 +144,52 @@ def test_a_damaged_checkpoint_is_left_out(frames, tmp_path, capsys):
     fit(frames, tmp_path, max_epochs=2)
     assert "training starts again" in capsys.readouterr().out
     assert Path(tmp_path / "model.pt").exists()
+
+
+def test_training_ends_with_the_compressed_model(frames, tmp_path):
+    arguments = (*frames, {"size": "small"}, TRAINING | {"max_epochs": 3}, 1, tmp_path, 1, {})
+    # an obstacle where the compressed model belongs: the compression fails, the training does not
+    (tmp_path / COMPRESSED).mkdir(parents=True)
+    with pytest.raises(OSError, match=COMPRESSED):
+        train_schnet(*arguments)
+    trained = [(tmp_path / name).stat().st_mtime_ns for name in (WEIGHTS, "model.json", HISTORY)]
+    (tmp_path / COMPRESSED).rmdir()
+    summary = train_schnet(*arguments)
+    assert (summary["epochs"], summary["stopped"]) == (3, "3 epochs done")
+    again = [(tmp_path / name).stat().st_mtime_ns for name in (WEIGHTS, "model.json", HISTORY)]
+    assert again == trained, "the network was trained a second time"
+    assert {path.name for path in tmp_path.iterdir()} == set(MODELS["schnet"].files)
+    frame, cell = frames[1][0], np.array(frames[1][0].cell)
+    tables, network = (
+        evaluator_of(tmp_path, frame.numbers, reference=reference)(frame.positions, cell)
+        for reference in (False, True)
+    )
+    assert np.allclose(tables.forces_eV_A, network.forces_eV_A, atol=1e-4)
+
+
+def labelled(symbols: str, energy: float) -> Atoms:
+    atoms = Atoms(symbols, positions=3.0 * np.arange(len(Atoms(symbols)))[:, None] * np.ones(3))
+    atoms.set_cell([30.0] * 3)
+    atoms.pbc = True
+    atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=np.zeros((len(atoms), 3)))
+    return atoms
+
+
+def test_offsets_of_several_compositions_are_those_of_the_species():
+    energy = {"Na": -1.25, "K": -2.0, "Cl": -3.5}
+    frames = [
+        labelled(symbols, sum(energy[s] for s in Atoms(symbols).symbols))
+        for symbols in ("Na2Cl2", "K3Cl3", "NaK2Cl3", "Cl2", "NaCl")
+    ]
+    offsets = energy_offsets(frames)
+    assert offsets == pytest.approx({11: -1.25, 19: -2.0, 17: -3.5})
+
+
+def test_a_species_that_no_training_frame_has_is_named(tmp_path):
+    train = [labelled("NaCl", -4.0), labelled("Na2Cl2", -8.0)]
+    validation = [labelled("NaCl", -4.0), labelled("KBrNaCl", -9.0)]
+    with pytest.raises(ValueError, match=r"validation frame 1 .* has K, Br, .* have only Na, Cl"):
+        fit((train, validation), tmp_path)
 
 
 def test_offsets_reproduce_the_mean_energy(small_pool):

@@ -1,33 +1,22 @@
 """The workflow as its users meet it: real runs of Snakemake in a copy of the repository."""
 
-import contextlib
 import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from running import BIN, REPOSITORY, RUN, SHORT, SIMULATION, WHOLE, kill, run, snakemake, start
 
 from minset.figures import FIGURES
 from minset.files import file_hash
 from minset.md.trajectory import read_trajectory
 
-REPOSITORY = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-MDSUITE = Path(
-    os.environ.get("MINSET_MDSUITE_PYTHON", REPOSITORY / ".venv-mdsuite" / "bin" / "python")
-)
 STUDIES = sorted(path.stem for path in (REPOSITORY / "config/studies").glob("*.yaml"))
-WHOLE = "demo-classical"
 TABLES = {
     "Selection": ["selection"],
     "Labels": ["labels"],
@@ -44,106 +33,6 @@ TABLES = {
 }
 # all but the learning curve, which needs more than one size
 FIGURES_OF_WHOLE = sorted(set(FIGURES) - {"learning_curve"})
-
-# as short as labels, training and a simulation that outlives its first checkpoint can be
-SHORT = """
-description: for tests
-systems: [kcl]
-pool: {ions: 32, temperature_K: [1700, 1100], pressure_bar: 5000, equilibration_ps: 2,
-  duration_ps: 10, frames: 40, seed: 1}
-test: {frames: 4, seed: 2}
-validation: {frames: 2, seed: 3}
-descriptors: {size: small}
-selectors: {random: {}}
-sizes: [4]
-seeds: [1]
-labels: {labeler: lammps}
-models:
-  small: {size: small, training: {batch_size: 2, learning_rate: 2.0e-3, max_epochs: 40}}
-simulations:
-  nvt: {ensemble: nvt, ions: 16, temperature_K: 1200, duration_ps: 7, equilibration_ps: 0.1,
-    melt_ps: 1, limits: {temperature_percent: 1000, energy_eV_atom: 1000}}
-rdf: {range_A: 4.4}
-transport: {start_ps: 0.5}
-"""
-RUN = "random-n4-s1-small"
-SIMULATION = f"results/kcl/simulation/short/nvt/{RUN}"
-
-
-def files_of(repository: Path) -> list[Path]:
-    """What a clone would have, with changes that are not committed yet; relative paths."""
-    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        listed = subprocess.run(command, cwd=repository, check=True, capture_output=True).stdout
-        return [Path(name) for name in listed.decode().split("\0") if name]
-    files = (p for p in repository.rglob("*") if p.is_symlink() or not p.is_dir())
-    every = (p.relative_to(repository) for p in files)
-    aside = ("results", "__pycache__", ".venv", ".snakemake", ".git")
-    return [path for path in every if not any(p.startswith(aside) for p in path.parts)]
-
-
-def clone_repository(folder: Path) -> Path:
-    """Copy the repository with its environments and no results into an empty folder."""
-    for name in files_of(REPOSITORY):
-        if name.parts[0] != "results" and (REPOSITORY / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
-    (folder / ".venv-mdsuite").symlink_to(MDSUITE.parents[1])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory) -> Path:
-    """A clone with a short study."""
-    folder = clone_repository(tmp_path_factory.mktemp("clone"))
-    (folder / "config/studies/short.yaml").write_text(SHORT)
-    return folder
-
-
-def start(copy: Path, *command: str) -> subprocess.Popen:
-    """A program of the environment in a process group of its own."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE")}
-    return subprocess.Popen(
-        [BIN / command[0], *command[1:]],
-        cwd=copy,
-        env=environment | {"PATH": f"{BIN}:{os.environ['PATH']}"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def kill(process: subprocess.Popen) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def run(copy: Path, *command: str, seconds: float) -> SimpleNamespace:
-    """Exit status, output and wall time of a command; beyond `seconds` its process group is killed."""
-    process, began = start(copy, *command), time.monotonic()
-    try:
-        output = process.communicate(timeout=seconds)[0]
-    finally:
-        kill(process)
-    return SimpleNamespace(
-        status=process.returncode, output=output, seconds=time.monotonic() - began
-    )
-
-
-def snakemake(copy: Path, study: str, *arguments: str, seconds: float) -> SimpleNamespace:
-    return run(copy, "snakemake", *arguments, "--config", f"study={study}", seconds=seconds)
-
-
-@pytest.fixture(scope="module")
-def whole(copy) -> Path:
-    """The copy with the demo study run to its end."""
-    if not MDSUITE.exists():
-        pytest.skip(f"no MDSuite environment: {MDSUITE} is missing; `envs/setup.sh mdsuite`")
-    done = snakemake(copy, WHOLE, "--cores", "2", seconds=800)
-    assert done.status == 0, done.output[-5000:]
-    return copy
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +159,8 @@ def test_new_time_stamps_and_lost_tables_compute_no_label_again(labels):
     before = stored()
     assert len(before) >= 4 + 2 + 4
     os.utime(labels / "results/kcl/pool/short/pool.h5")
-    tables = [labels / f"results/kcl/label/short/batch-{batch}.csv" for batch in (0, 1)]
+    sets = ("held_out", "random-n4-s1")
+    tables = [labels / f"results/kcl/label/short/{name}/part-0.csv" for name in sets]
     tables[0].unlink()
     # once as it comes, once with every batch run again
     for again, redone in (((), tables[:1]), (("--forcerun", "label"), tables)):
@@ -334,11 +224,10 @@ def test_a_job_that_fails_when_it_is_run_again_is_not_forgotten(copy):
 
 
 def test_what_a_failed_job_was_to_make_is_not_asked_for_once_the_study_makes_it_no_more(copy):
-    """Descriptors of atoms failed; then the study's selectors no longer look at atoms."""
-    selection = "results/kcl/selection/short"
-    note = copy / "results/kcl/log/short/descriptors.log.attempt.json"
+    """A size failed; then the study has it no longer."""
+    note = copy / "results/kcl/log/short/select/random-n5-s1.log.attempt.json"
     note.parent.mkdir(parents=True, exist_ok=True)
-    outputs = [f"{selection}/descriptors.npy", f"{selection}/atom_descriptors.npy"]
+    outputs = [f"results/kcl/selection/short/random-n5-s1.{end}" for end in ("h5", "csv")]
     note.write_text(json.dumps({"error": "MemoryError: ", "outputs": outputs}))
     try:
         dry = snakemake(copy, "short", "--dry-run", "--quiet", "rules", seconds=120)

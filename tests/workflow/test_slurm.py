@@ -18,8 +18,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
+from running import MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
 from snakemake.profiles import ProfileConfigFileParser
-from test_dag import MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
 
 NEEDED = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol"]
 NODE = socket.gethostname().split(".")[0]

@@ -4,19 +4,19 @@ import re
 import time
 from pathlib import Path
 
-import test_dag
 import yaml
-from test_dag import kill, snakemake, start
-
-copy = test_dag.copy
+from running import SHORT, kill, run, snakemake, start
 
 # no label can pass this gate
-STRICT = {"pool": {"study": "short"}, "labels": {"labeler": "lammps", "net_force_gate_eV_A": 1e-30}}
+STRICT = {
+    "pool": {"study": "short"},
+    "labels": {"labeler": "potential", "frames_per_job": 6, "net_force_gate_eV_A": 1e-30},
+}
 
 
 def status(copy: Path, study: str, *options: str) -> tuple[dict[str, list[str]], str]:
     """Cells of each line of the table up to the jobs to do, and all that was printed."""
-    said = test_dag.run(copy, "python", "scripts/status.py", study, *options, seconds=120)
+    said = run(copy, "python", "scripts/status.py", study, *options, seconds=120)
     assert said.status == 0, said.output
     cells = [line.split() for line in said.output.split("\n\n")[0].splitlines()[1:]]
     return {line[0]: line[1:5] for line in cells}, said.output
@@ -29,7 +29,7 @@ def files(copy: Path) -> dict[Path, int]:
 
 
 def test_an_unknown_study_is_one_clear_line(copy):
-    said = test_dag.run(copy, "python", "scripts/status.py", "nosuch", seconds=120)
+    said = run(copy, "python", "scripts/status.py", "nosuch", seconds=120)
     assert said.status != 0
     (line,) = said.output.splitlines()
     assert "nosuch.yaml does not exist; there are: demo," in line
@@ -73,7 +73,7 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
 
 def test_failed_frames_and_jobs_are_shown_with_reason_and_log(copy):
     path = copy / "config/studies/strict.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(test_dag.SHORT) | STRICT))
+    path.write_text(yaml.safe_dump(yaml.safe_load(SHORT) | STRICT))
     target = "results/kcl/table/strict/labels.csv"
     assert snakemake(copy, "strict", "--cores", "2", target, seconds=300).status != 0
     table, output = status(copy, "strict")

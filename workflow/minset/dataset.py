@@ -1,5 +1,6 @@
 """Datasets: labelled frames as extended XYZ with ``energy``, ``forces`` and ``stress`` in ASE's units."""
 
+import re
 from itertools import islice
 from pathlib import Path
 
@@ -11,81 +12,128 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import key_val_str_to_dict
 
 from minset.files import written_aside
+from minset.label.access import access_told
 from minset.label.store import read_label
+
+_ELEMENTS = re.compile("[A-Z][a-z]?(-[A-Z][a-z]?)*")
 
 
 def labels_table(tables: list[pd.DataFrame], failed_share: float) -> pd.DataFrame:
-    """All rows of a study's label batches, by frame.
+    """All rows of a study's label jobs, in the order of their tables.
+
+    Parameters
+    ----------
+    tables
+        Of label jobs, with the columns frame, key, status and reason at least; some may be empty.
+    failed_share
+        Largest share of frames that may have failed.
 
     Raises
     ------
     ValueError
         If a larger share than ``failed_share`` failed; with the reasons.
     """
-    rows = pd.concat([t for t in tables if len(t)]).sort_values("frame", ignore_index=True)
-    failed = rows[rows["status"] == "failed"]
-    if len(failed) > failed_share * len(rows):
-        reasons = "\n".join(f"  frame {r.frame}: {r.reason}" for r in failed.head(5).itertuples())
-        raise ValueError(
-            f"{len(failed)} of {len(rows)} frames have no label, the study allows "
-            f"{failed_share:.0%} (labels.failed_share). The first of them:\n{reasons}"
-        )
+    # empty tables have no types of columns to keep
+    rows = pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)
+    _require_labels(rows, failed_share)
     return rows
 
 
-def labelled(frames: list[int], labels: pd.DataFrame, store: Path, origin: str) -> list[Atoms]:
-    """Frames with their labels from the store, in the order asked for, without those that failed.
+def labelled(table: pd.DataFrame, store: Path, failed_share: float) -> list[Atoms]:
+    """Frames with their labels from the store, in the order of a table, without those that failed.
 
     Parameters
     ----------
-    frames
-        Pool indices.
-    labels
-        From ``labels_table``.
+    table
+        One row per frame: origin (the file that the frame is from), frame (its number there), key,
+        status and reason. Compositions, sizes and cells of the frames may differ.
     store
         Label store.
-    origin
-        File that named the frames, a selection or a pool; kept with each frame.
+    failed_share
+        Largest share of the frames that may have failed.
+
+    Returns
+    -------
+    list of Atoms
+        With energy, forces and stress; `info` has origin, frame, label_key and labeler.
 
     Raises
     ------
     ValueError
-        If a label that the table knows is gone from the store, if labels of different settings
-        meet, or if nothing is left.
+        If a larger share failed, if a label that the table knows is gone from the store, if labels
+        of different settings meet, or if nothing is left.
+    OSError
+        If there is no access to the store.
     """
-    by_frame = labels.set_index("frame")
-    atoms, settings = [], None
-    for frame in frames:
-        row = by_frame.loc[frame]
-        if row["status"] != "labelled":
-            print(f"frame {frame} is left out: {row['reason']}")
+    _require_labels(table, failed_share)
+    atoms, known = [], None
+    for row in table.itertuples():
+        if row.status != "labelled":
+            print(f"{_named(row)} is left out: {row.reason}")
             continue
-        label = read_label(Path(store), row["key"])
-        if label is None:
-            raise ValueError(
-                f"the label of frame {frame} ({row['key']}) is no longer in {store}; "
-                "run `snakemake --forcerun label` to compute it again"
-            )
-        settings = settings or label.provenance["settings"]
-        if label.provenance["settings"] != settings:
-            raise ValueError(f"frame {frame} was labelled with other settings than those before it")
-        image = label.atoms.copy()
-        image.info = {
-            "origin": origin,
-            "frame": frame,
-            "label_key": label.key,
-            "labeler": label.provenance["labeler"],
-        }
-        image.calc = SinglePointCalculator(
-            image,
-            energy=label.energy_eV,
-            forces=label.forces_eV_A,
-            stress=label.stress_eV_A3,
-        )
+        image, provenance = _labelled_image(row, store)
+        settings = {key: provenance[key] for key in ("labeler", "settings")}
+        known = settings if known is None else known
+        if not _agree(known, settings):
+            raise ValueError(f"{_named(row)} was labelled with other settings than those before it")
         atoms.append(image)
     if not atoms:
-        raise ValueError(f"none of the {len(frames)} frames has a label; see the labels table")
+        raise ValueError(f"none of the {len(table)} frames has a label; see the labels table")
     return atoms
+
+
+def _require_labels(rows: pd.DataFrame, failed_share: float) -> None:
+    failed = rows[rows["status"] == "failed"]
+    if len(failed) > failed_share * len(rows):
+        reasons = "\n".join(f"  {_named(row)}: {row.reason}" for row in failed.head(5).itertuples())
+        raise ValueError(
+            f"{len(failed)} of {len(rows)} frames have no label, the study allows "
+            f"{failed_share:.0%} (labels.failed_share). The first of them:\n{reasons}"
+        )
+
+
+def _named(row) -> str:
+    """A row's frame in words."""
+    origin = getattr(row, "origin", None)
+    return f"frame {row.frame} of {origin}" if origin else f"frame {row.frame}"
+
+
+def _labelled_image(row, store: Path) -> tuple[Atoms, dict]:
+    """Frame of a row with its label, and where the label is from."""
+    label = read_label(Path(store), row.key)
+    if label is None and not Path(store).exists():
+        raise ValueError(f"there is no label store {store}; run `snakemake --forcerun label`")
+    if label is None:
+        raise ValueError(
+            f"the label of {_named(row)} ({row.key}) is no longer in {store}; "
+            "run `snakemake --forcerun label` to compute it again"
+        )
+    image = label.atoms.copy()
+    image.info = {
+        "origin": row.origin,
+        "frame": row.frame,
+        "label_key": label.key,
+        "labeler": label.provenance["labeler"],
+    }
+    results = {"energy": label.energy_eV, "forces": label.forces_eV_A}
+    image.calc = SinglePointCalculator(image, stress=label.stress_eV_A3, **results)
+    return image, label.provenance
+
+
+def _agree(known: dict, settings: dict) -> bool:
+    """Whether a label's settings go with those of the labels before; adds to these what is new.
+
+    Settings of an element or a pair are there only where the frame has them.
+    """
+    if any(not _ELEMENTS.fullmatch(key) for key in set(known) ^ set(settings)):
+        return False
+    for key, value in settings.items():
+        if isinstance(value, dict) and isinstance(known.get(key), dict):
+            if not _agree(known[key], value):
+                return False
+        elif known.setdefault(key, value) != value:
+            return False
+    return True
 
 
 def write_dataset(path: Path, atoms: list[Atoms]) -> None:
@@ -101,12 +149,17 @@ def read_dataset(path: Path) -> list[Atoms]:
     ------
     ValueError
         If the file is damaged or cut short, or a frame has no finite positions, cell, energy or forces.
+    OSError
+        If there is no file, or no access to it.
     """
     try:
-        _require_whole_frames(path)
-        frames = ase.io.read(path, index=":", format="extxyz")
+        with access_told(path):
+            _require_whole_frames(path)
+            frames = ase.io.read(path, index=":", format="extxyz")
         for number, frame in enumerate(frames):
             _require_label(frame, number)
+    except OSError:
+        raise
     except Exception as error:  # ASE raises many kinds
         raise ValueError(
             f"the dataset {path} cannot be read ({error}); remove it, and it is written again"

@@ -2,7 +2,9 @@
 
 import re
 
+HELD_OUT = "held_out"  # the set of test and validation frames
 MOST_SHOWN = 9
+_SET = re.compile(r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)")
 _RUN = re.compile(
     r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)-(?P<model>\w+?)(?:-m(?P<member>[2-9]|[1-9]\d+))?"
 )
@@ -37,3 +39,25 @@ def shown_engines(engines: list[str]) -> list[str]:
             kept = best([row[column] for row in rows.values()])
             rows = {engine: row for engine, row in rows.items() if row[column] == kept}
     return [e for e in dict.fromkeys(engines) if e in rows or not is_model(e)]
+
+
+def set_name(selector: str, size: int, seed: int) -> str:
+    """Name of a training set, and of the frames that its size adds to a selection."""
+    return f"{selector}-n{size}-s{seed}"
+
+
+def set_row(name: str) -> dict:
+    """Selector, size and seed of a set or a training set."""
+    row = _SET.fullmatch(name).groupdict()
+    return row | {"size": int(row["size"]), "seed": int(row["seed"])}
+
+
+def run_name(dataset: str, model: str, member: int) -> str:
+    """Name of a trained model; the first member of a committee has the name of a single model."""
+    return f"{dataset}-{model}" + (f"-m{member}" if member > 1 else "")
+
+
+def dataset_of(run: str) -> str:
+    """Training set of a trained model."""
+    row = run_row(run)
+    return set_name(row["selector"], row["size"], row["seed"])

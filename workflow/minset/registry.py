@@ -1,7 +1,8 @@
 """What the records of all registries share.
 
-A registry is a dictionary from names to records. A record stands beside the function that it describes and
-holds, with it, the schema of its options, what it needs, its environment and its cost.
+A registry is a dictionary from names to records. A record stands beside the function that it
+describes and holds, with it, the schema of its options, what it needs, its environment and its
+cost.
 """
 
 

@@ -10,27 +10,19 @@ import os
 import subprocess
 import sys
 import time
-from base64 import urlsafe_b64decode
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import psutil
 from snakemake import cli
-from snakemake.api import SnakemakeApi, resolve_snakefile
-from snakemake.settings.types import (
-    ConfigSettings,
-    DAGSettings,
-    DeploymentSettings,
-    OutputSettings,
-    Quietness,
-    ResourceSettings,
-)
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import OutputSettings, Quietness
 
 from minset.adapter import attempt_note
 from minset.label import LABELERS
 from minset.label.store import canonical_json, failure_path, label_key, label_path
-from minset.pool.store import read_frames
+from minset.sets import read_part
+from minset.snakemake_inside import Mark, read_marks, slurm_comment, study_dag
 from minset.status_report import Frames, Job, Slots, text
 
 
@@ -45,7 +37,7 @@ def report(study: str, options: list[str]) -> str:
         sys.exit(said.getvalue() if error.code else 0)
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
         try:
-            dag = _dag(api, study, arguments)
+            dag = study_dag(api, study, arguments, _cores(arguments))
         except Exception as error:
             api.print_exception(error)
             sys.exit(1)
@@ -66,37 +58,6 @@ def report(study: str, options: list[str]) -> str:
     return text(study, stages, listed, frames, slots, words)
 
 
-def _dag(api: SnakemakeApi, study: str, arguments):
-    """Snakemake's DAG of a study, by the settings that decide what is to be run again."""
-    local = arguments.executor in (None, "local")
-    workflow = api.workflow(
-        resource_settings=ResourceSettings(cores=_cores(arguments) if local else None),
-        config_settings=ConfigSettings(
-            config=cli.parse_config(arguments.config) | {"study": study},
-            configfiles=arguments.configfile,
-        ),
-        deployment_settings=DeploymentSettings(
-            deployment_method=arguments.software_deployment_method
-        ),
-        snakefile=resolve_snakefile(arguments.snakefile),
-        workdir=arguments.directory,
-    )
-    workflow.dag(
-        DAGSettings(
-            targets=arguments.targets,
-            rerun_triggers=arguments.rerun_triggers,
-            force_incomplete=True,
-        )
-    )
-    # the methods that plan without a lock print their result, so the steps that they share
-    planned = workflow._workflow
-    planned._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
-    # building it would remove the inventory that a dry run has left for --trust-io-cache
-    planned.persistence.drop_iocache = lambda: None
-    planned._build_dag()
-    return planned.dag
-
-
 def _cores(arguments) -> int:
     return arguments.cores or arguments.jobs or len(os.sched_getaffinity(0))
 
@@ -114,32 +75,6 @@ def _slots(arguments, jobs: list[Job], on_cluster: bool) -> Slots:
 
 def _stage(rule) -> str:
     return Path(str(rule.snakefile)).stem
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Snakemake's mark of a job that has begun and not ended: when, or its number in a queue."""
-
-    time: float
-    cluster_id: str | None
-
-
-def read_marks(folder: Path) -> dict[str, Mark]:
-    """Marks by output file; the file of a mark has the output's name in base64."""
-    marks = {}
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # a job ends meanwhile
-            if path.is_dir():
-                continue
-            try:
-                content = json.loads(path.read_text())
-            except json.JSONDecodeError:  # it is being written
-                content = {}
-            # long names are cut into folders, whose names begin with @
-            name = "".join(part.lstrip("@") for part in path.relative_to(folder).parts)
-            mark = Mark(path.stat().st_mtime, content.get("external_jobid"))
-            marks[urlsafe_b64decode(name).decode()] = mark
-    return marks
 
 
 def _snakemakes(study: str) -> list[float]:
@@ -168,12 +103,6 @@ def _queue() -> dict[str, str]:
     return {comment: state for state, folder, comment in rows if folder == os.getcwd()}
 
 
-def _comment(job) -> str:
-    """How the SLURM executor describes a job; the number in its mark goes when it begins."""
-    wildcards = "_".join(job.wildcards).replace("/", "_")
-    return f"rule_{job.rule.name}" + (f"_wildcards_{wildcards}" if wildcards else "")
-
-
 def _job(dag, job, marks: dict[str, Mark], queue: dict[str, str], begun: list[float]) -> Job:
     def described(state: str, **more) -> Job:
         log = str(job.log[0])
@@ -181,7 +110,7 @@ def _job(dag, job, marks: dict[str, Mark], queue: dict[str, str], begun: list[fl
         return Job(_stage(job.rule), job.rule.name, state, job.threads, seconds, log=log, **more)
 
     mark = next((marks[file] for file in job.output if file in marks), None)
-    listed = queue.get(_comment(job)) if mark else None
+    listed = queue.get(slurm_comment(job)) if mark else None
     if mark and (listed or any(mark.time >= moment for moment in begun)):
         if listed == "PENDING" or (mark.cluster_id and not listed):
             return described("queued")
@@ -228,46 +157,40 @@ def failure(log: Path, is_shell: bool = False, benchmark: str | None = None) -> 
 
 
 def _frames(dag, running: set) -> Frames:
-    """Frames that the selections want labelled, by the label store; `running` are Snakemake's jobs."""
+    """Frames that the sets want labelled, by the label store; `running` are Snakemake's jobs."""
     coming = {str(file) for job in dag.needrun_jobs() for file in job.output}
-    frames, systems = Frames(), {}
-    for job in dag.jobs:
-        if job.rule.name == "label":
-            systems.setdefault(job.wildcards.system, []).append(job)
-    for jobs in systems.values():
-        given, params = jobs[0].input, jobs[0].params
-        if {str(given.pool), str(given.split)} & coming:
+    frames, counted = Frames(), set()
+    for job in (job for job in dag.jobs if job.rule.name == "label"):
+        params, given = job.params, job.input
+        frames.side_by_side = min(job.resources.processes, job.threads)
+        if {str(given.frames), str(given.listed)} & coming:
             frames.more = True
             continue
-        all_ = [given.selections] if isinstance(given.selections, str) else given.selections
-        selections = [file for file in all_ if str(file) not in coming]
-        frames.more |= len(selections) < len(all_)
-        frames.side_by_side = min(jobs[0].resources.processes, jobs[0].threads)
-        roles = pd.read_csv(given.split)
-        wanted = set(roles.loc[roles["role"] != "candidate", "frame"])
-        wanted = wanted.union(*(pd.read_csv(file)["frame"] for file in selections))
-        scratch = [Path(job.output[0]).with_suffix("") for job in jobs if job in running]
-        in_work = {path.name for folder in scratch for path in folder.glob("*")}
-        atoms = read_frames(given.pool, sorted(wanted))
-        count_frames(frames, atoms, params.labels, params.settings, Path(params.store), in_work)
+        atoms, _ = read_part(given.frames, given.listed, params.part, params.size)
+        scratch = Path(job.output[0]).with_suffix("")
+        in_work = {path.name for path in scratch.glob("*")} if job in running else set()
+        count_frames(frames, atoms, params, in_work, counted)
     return frames
 
 
-def count_frames(
-    frames: Frames, atoms: list, labels: dict, settings: dict, store: Path, in_work: set[str]
-) -> None:
+def count_frames(frames: Frames, atoms: list, params, in_work: set[str], counted: set[str]) -> None:
     """Add configurations to `frames` by what the store, which is only read, has of each.
 
     Parameters
     ----------
-    labels, settings
-        The study's `labels` and the settings of its labeler, as the rule `label` has them.
+    params
+        Of the rule `label`: ``labeler``, ``settings``, ``net_force_gate_eV_A``, ``store``.
     in_work
         Keys of the frames that are being computed.
+    counted
+        Keys that other sets have had counted; those of these are added.
     """
-    labeler, gate = LABELERS[labels["labeler"]], labels["net_force_gate_eV_A"]
-    physics = labeler.physics_settings(settings)
-    for key in (label_key(each, labeler.name, physics) for each in atoms):
+    labeler, gate, store = LABELERS[params.labeler], params.net_force_gate_eV_A, Path(params.store)
+    for each in atoms:
+        key = label_key(each, labeler.name, labeler.physics(params.settings, each))
+        if key in counted:
+            continue
+        counted.add(key)
         label, failed = _content(label_path(store, key)), _content(failure_path(store, key))
         if label:
             record = label["label"]["provenance"]
@@ -279,7 +202,7 @@ def count_frames(
                 frames.failures.append((reason, str(label_path(store, key))))
         elif key in in_work:
             frames.running += 1
-        elif failed and canonical_json(failed["settings"]) == canonical_json(settings):
+        elif failed and _same_physics(failed["settings"], params.settings):
             again = "" if failed["permanent"] else " (the next run tries again)"
             frames.failures.append((failed["reason"] + again, str(failure_path(store, key))))
         else:
@@ -292,3 +215,8 @@ def _content(path: Path) -> dict | None:
         return json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def _same_physics(before: dict, settings: dict) -> bool:
+    """Whether a failure was met with these settings, whatever its commands and limits."""
+    return canonical_json({k: before.get(k) for k in settings}) == canonical_json(settings)

@@ -1,35 +1,35 @@
-# Label: energy, forces and stress of the selected frames. Labels live in a store that no rule owns:
-# a calculation that has finished is never repeated and never deleted.
+# Label: energy, forces and stress of the frames of a set. Labels live in a store that no rule owns: a calculation that
+# has finished is never repeated and never deleted.
 
 
-# selections -> labels in the store, and a table of what was labelled and what failed
+# part of a set -> labels in the store, and a table of what was labelled and what failed
 rule label:
     input:
-        pool=f"{POOL}/pool.h5",
-        split=f"{SELECTION}/split.csv",
-        selections=lambda w: selections(w.system),
+        frames=f"{SELECTION}/{{labelled}}.h5",
+        listed=f"{SELECTION}/{{labelled}}.csv",
     output:
-        table=f"{LABEL}/batch-{{batch}}.csv",
+        table=f"{LABEL}/{{labelled}}/part-{{part}}.csv",
     params:
-        batch=lambda w: int(w.batch),
-        labels={k: study["labels"][k] for k in ("labeler", "batches", "net_force_gate_eV_A")},
-        settings=lambda w: labeler_settings(w.system),
+        part=lambda w: int(w.part),
+        size=study.settings["labels"]["frames_per_job"],
+        labeler=study.settings["labels"]["labeler"],
+        settings=lambda w: study.label_settings(w.system),
+        net_force_gate_eV_A=study.settings["labels"]["net_force_gate_eV_A"],
         store=LABEL_STORE,
     log:
-        f"{LOG}/label/batch-{{batch}}.log",
+        f"{LOG}/label/{{labelled}}/part-{{part}}.log",
     benchmark:
-        f"{BENCHMARK}/label/batch-{{batch}}.tsv"
+        f"{BENCHMARK}/label/{{labelled}}/part-{{part}}.tsv"
     conda:
-        f"../../envs/{'cp2k' if study['labels']['labeler'] == 'cp2k' else 'minset'}.yaml"
+        f"../../envs/{study.labeler.environment}.yaml"
     envmodules:
-        *label_modules(),
-    threads: study["labels"]["processes"] * study["labels"]["cores"]
+        *(SITE["cp2k_modules"] if study.labeler.environment == "cp2k" else []),
+    threads: study.settings["labels"]["processes"] * study.settings["labels"]["cores"]
     resources:
         # not a parameter: it changes no label, so it need not make any again
-        processes=study["labels"]["processes"],
-        mem_mb=lambda w, attempt: memory_mb(label_megabytes(), attempt),
-        runtime=lambda w, attempt: runtime_min(label_seconds(w.system), attempt),
+        processes=study.settings["labels"]["processes"],
+        **resources_of("label"),
     message:
-        "Label batch {wildcards.batch} of {wildcards.system} with {params.labels[labeler]}"
+        "Label part {wildcards.part} of {wildcards.labelled} of {wildcards.system} with {params.labeler}"
     script:
-        "../../scripts/label_batch.py"
+        "../../scripts/label.py"

@@ -1,83 +1,85 @@
 # Selection: which frames of the pool are worth labelling.
 
 
-# pool -> one descriptor per frame, or per atom too, from an untrained SchNet representation
-rule descriptors:
+# pool -> a descriptor of each frame, or of each of its atoms
+rule describe:
     input:
         pool=f"{POOL}/pool.h5",
     output:
-        **descriptor_files(),
+        descriptors=f"{SELECTION}/descriptors-{{descriptor}}.npy",
     params:
-        settings=study["descriptors"],
+        of=lambda w: w.descriptor,
+        options=canonical(study.settings["descriptors"]),
     log:
-        f"{LOG}/descriptors.log",
+        f"{LOG}/describe/{{descriptor}}.log",
     benchmark:
-        f"{BENCHMARK}/descriptors.tsv"
+        f"{BENCHMARK}/describe/{{descriptor}}.tsv"
     conda:
-        "../../envs/minset.yaml"
-    threads: 1
+        MINSET
     resources:
-        mem_mb=lambda w, attempt: memory_mb(ions_in_pool() / 1000, attempt),
-        runtime=lambda w, attempt: runtime_min(ions_in_pool() * 2e-5, attempt),
+        **resources_of("describe"),
     message:
-        "Describe the frames of {wildcards.system}"
+        "Describe the {wildcards.descriptor} of the pool of {wildcards.system}"
     script:
-        "../../scripts/descriptors.py"
+        "../../scripts/describe.py"
 
 
-# pool -> role of each frame: test and validation set apart, the rest candidates
+# pool -> role of each frame, and the set of test and validation frames; the rest are candidates
 rule split:
     input:
-        **descriptor_files(),
         pool=f"{POOL}/pool.h5",
         summary=f"{POOL}/pool.csv",
         runs=f"{POOL}/runs.csv",
+        descriptors=expand(
+            f"{SELECTION}/descriptors-{{descriptor}}.npy",
+            descriptor=study.descriptors_of_split(),
+            allow_missing=True,
+        ),
     output:
         split=f"{SELECTION}/split.csv",
+        frames=f"{SELECTION}/{HELD_OUT}.h5",
+        table=f"{SELECTION}/{HELD_OUT}.csv",
     params:
-        test=study["test"],
-        validation=study["validation"],
-        held_out=held_out_runs(study),
+        test=canonical(study.settings["test"]),
+        validation=canonical(study.settings["validation"]),
+        held_out=study.held_out_runs(),
     log:
         f"{LOG}/split.log",
     conda:
-        "../../envs/minset.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
+        MINSET
     message:
         "Set test and validation frames of {wildcards.system} apart"
     script:
         "../../scripts/split.py"
 
 
-# candidates -> ordered picks of one selector, as many as the largest size
+# candidates, what smaller sizes picked and, for some selectors, the models of the size before -> the frames that a size adds
 rule select:
     input:
-        **descriptor_files(),
         pool=f"{POOL}/pool.h5",
         split=f"{SELECTION}/split.csv",
+        descriptors=lambda w: [
+            placed(f"{SELECTION}/descriptors-{kind}.npy", w) for kind in study.descriptors_of(w.set)
+        ],
+        known=lambda w: placed([f"{SELECTION}/{name}.csv" for name in study.smaller(w.set)], w),
+        models=lambda w: placed(model_files(study.committee(w.set)), w),
     output:
-        selection=f"{SELECTION}/{{selector}}-s{{seed}}.csv",
+        frames=f"{SELECTION}/{{set}}.h5",
+        table=f"{SELECTION}/{{set}}.csv",
     params:
-        selector=lambda w: w.selector,
-        seed=lambda w: int(w.seed),
-        size=lambda w: largest_sizes()[w.selector, int(w.seed)],
-        options=lambda w: study["selectors"][w.selector],
+        selector=lambda w: study.selector(w.set),
+        seed=lambda w: set_row(w.set)["seed"],
+        size=lambda w: set_row(w.set)["size"],
+        options=lambda w: study.selector_options(w.set),
     log:
-        f"{LOG}/select/{{selector}}-s{{seed}}.log",
+        f"{LOG}/select/{{set}}.log",
     benchmark:
-        f"{BENCHMARK}/select/{{selector}}-s{{seed}}.tsv"
+        f"{BENCHMARK}/select/{{set}}.tsv"
     conda:
-        "../../envs/minset.yaml"
-    threads: 1
+        MINSET
     resources:
-        mem_mb=lambda w, attempt: memory_mb(ions_in_pool() / 1000, attempt),
-        runtime=lambda w, attempt: runtime_min(
-            ions_in_pool() * largest_sizes()[w.selector, int(w.seed)] * 2e-6, attempt
-        ),
+        **resources_of("select"),
     message:
-        "Select {params.size} frames of {wildcards.system} by {wildcards.selector}, seed {wildcards.seed}"
+        "Select frames of {wildcards.system}: {wildcards.set} by {params.selector}"
     script:
         "../../scripts/select_frames.py"

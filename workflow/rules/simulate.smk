@@ -1,25 +1,21 @@
-# Simulation: molecular dynamics in LAMMPS with a model or the classical potential as force engine.
+# Simulation: molecular dynamics in LAMMPS with a model or a reference potential as force engine.
 
 
-# system -> liquid starting configuration, common to all engines of a simulation
+# system -> starting configuration, common to all engines of a simulation
 rule start:
     output:
         start=f"{SIMULATION}/{{simulation}}/start.extxyz",
     params:
-        system=lambda w: systems[w.system],
-        settings=simulation_settings,
+        system=lambda w: study.md_system(w.system, study.settings["pool"]["potential"]),
+        settings=lambda w: study.start(w.system, w.simulation),
     log:
         f"{LOG}/start/{{simulation}}.log",
     benchmark:
         f"{BENCHMARK}/start/{{simulation}}.tsv"
     conda:
-        "../../envs/minset.yaml"
-    threads: 1
+        MINSET
     resources:
-        mem_mb=lambda w, attempt: memory_mb(0, attempt),
-        runtime=lambda w, attempt: runtime_min(
-            md_seconds(study["simulations"][w.simulation], ["melt_ps"]), attempt
-        ),
+        **resources_of("start"),
     message:
         "Melt {wildcards.system} for {wildcards.simulation}"
     script:
@@ -30,33 +26,23 @@ rule start:
 rule simulate:
     input:
         start=f"{SIMULATION}/{{simulation}}/start.extxyz",
-        model=model_of,
+        model=lambda w: placed(model_files([w.engine] if is_model(w.engine) else []), w),
+        contacts=lambda w: placed([f"{POOL}/contacts.csv"] if is_model(w.engine) else [], w),
     output:
         trajectory=f"{SIMULATION}/{{simulation}}/{{engine}}/trajectory.lammpstrj",
         thermo=f"{SIMULATION}/{{simulation}}/{{engine}}/thermo.csv",
         verdict=f"{SIMULATION}/{{simulation}}/{{engine}}/verdict.json",
     params:
-        system=lambda w: systems[w.system],
-        settings=simulation_settings,
-        engine=lambda w: w.engine,
+        system=lambda w: study.engine_system(w.system, w.engine),
+        settings=lambda w: study.simulation(w.simulation),
     log:
         f"{LOG}/simulate/{{simulation}}/{{engine}}.log",
     benchmark:
         f"{BENCHMARK}/simulate/{{simulation}}/{{engine}}.tsv"
     conda:
-        "../../envs/minset.yaml"
-    threads: 1
+        MINSET
     resources:
-        gpu=lambda w: gpus("simulate", w.engine),
-        gpu_model=lambda w: gpu_model(gpus("simulate", w.engine)),
-        mem_mb=lambda w, attempt: memory_mb(
-            study["simulations"][w.simulation]["ions"] / 10,
-            attempt,
-            gpus("simulate", w.engine),
-        ),
-        runtime=lambda w, attempt: runtime_min(
-            simulation_seconds(w), attempt, gpus("simulate", w.engine)
-        ),
+        **resources_of("simulate"),
     message:
         "Run {wildcards.simulation} of {wildcards.system} with {wildcards.engine}"
     script:

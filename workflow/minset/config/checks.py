@@ -1,56 +1,41 @@
 """What a schema cannot see: mistakes of a system file, and of a study in view of a system."""
 
-import math
-import shlex
 from pathlib import Path
 
 from ase.data import atomic_numbers
 
-from minset.config.schema import schema
-from minset.label import LABELERS
-from minset.pool import pool_runs
-from minset.potential import POTENTIALS
-from minset.select import SELECTORS
-from minset.system import (
-    composition,
-    density_fit_at,
-    ions_per_formula,
-    mass_of,
-    reference_density_g_cm3,
-)
-from minset.units import volume_A3
-
-
-def cell_edge_A(system: dict, ions: int, density: float) -> float:
-    """Edge of the cube that holds ``ions`` ions at a density in g/cm^3."""
-    return volume_A3(mass_of(system, composition(system, ions)), density) ** (1 / 3)
-
-
-def simulation_density(system: dict, simulation: dict) -> float:
-    """Density in g/cm^3 at which a simulation starts."""
-    if simulation["density_g_cm3"] != "experiment":
-        return simulation["density_g_cm3"]
-    fit = density_fit_at(system["reference"]["density"], simulation["temperature_K"])
-    return float(reference_density_g_cm3(fit, simulation["temperature_K"]))
-
-
-def held_out_runs(study: dict) -> list[str]:
-    """Names of the pool's runs that serve the test set alone."""
-    temperatures = study["test"].get("temperatures_K", [])
-    return [r["name"] for r in pool_runs(study["pool"]) if r["temperature_K"][0] in temperatures]
+from minset.config.defaults import generator_needs_potential, needs_of_observable
+from minset.config.pool_checks import pool_mistakes
+from minset.config.registries import registry
+from minset.config.simulation_checks import simulation_mistakes
+from minset.registry import defaults_of
+from minset.system import composition
 
 
 def system_mistakes(system: dict) -> list[str]:
-    """Mistakes within one system file that a schema cannot see."""
-    unknown = [s for s in system["species"] if not atomic_numbers.get(s)]
+    """Mistakes within one system file, each beginning with its key."""
+    species = system["species"]
+    unknown = [s for s in species if not atomic_numbers.get(s)]
     mistakes = [f"species.{s}: there is no such element" for s in unknown]
-    value = system["potential"]
-    record = POTENTIALS[value["potential"]]
-    mistakes += [f"potential.{m}" for m in record.mistakes(value, list(system["species"]))]
-    charge = sum(s["charge"] * s["count"] for s in system["species"].values())
+    for name, value in system["potentials"].items():
+        record = registry("potentials")[value["potential"]]
+        mistakes += [f"potentials.{name}.{m}" for m in record.mistakes(value, list(species))]
+        neutral = [s for s in species if "charge" not in species[s]]
+        if record.needs_charges and neutral:
+            mistakes.append(
+                f"potentials.{name}: {value['potential']} needs charges; add `charge` in e to "
+                f"{' and '.join(f'species.{s}' for s in neutral)}"
+            )
+    charge = sum(s.get("charge", 0) * s["count"] for s in species.values())
     if abs(charge) > 1e-9:
         mistakes.append(f"species: one formula unit has a charge of {charge:+g} e, it must be 0")
-    for number, fit in enumerate(system["reference"]["density"]):
+    return mistakes + _fit_mistakes(system["reference"]["density"])
+
+
+def _fit_mistakes(fits: list[dict]) -> list[str]:
+    """Density fits that hold nowhere or are not positive where they hold."""
+    mistakes = []
+    for number, fit in enumerate(fits):
         where = f"reference.density.{number}"
         if fit["min_K"] > fit["max_K"]:
             mistakes.append(f"{where}: min_K is above max_K")
@@ -62,150 +47,111 @@ def system_mistakes(system: dict) -> list[str]:
 
 
 def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
-    """Mistakes of a study in view of one of its systems."""
+    """Mistakes of a study in view of one of its systems, each beginning with its key."""
+    mistakes = _composition_mistakes(study, system)
+    mistakes += _potential_mistakes(study, system, system_path)
+    mistakes += pool_mistakes(study)
+    for name in study["selectors"]:
+        mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name)]
+    mistakes += _more_seeds_mistakes(study)
+    labeler = registry("labelers")[study["labels"]["labeler"]]
+    settings = study["labels"]["settings"]
+    mistakes += [f"{m} ({system_path})" for m in labeler.mistakes(system, settings)]
+    for name in study["simulations"]:
+        mistakes += simulation_mistakes(study, system, name, system_path)
+    return mistakes
+
+
+def observable_mistakes(study: dict, systems: dict[str, dict]) -> list[str]:
+    """Observables of simulations that cannot be computed for any system of a study."""
+    return [
+        f"simulations.{simulation}.observables: {name}: {reason}; take it away"
+        for simulation, settings in study["simulations"].items()
+        for name in settings["observables"]
+        if (reason := needs_of_observable(name, systems))
+    ]
+
+
+def _composition_mistakes(study: dict, system: dict) -> list[str]:
+    """Numbers of ions that make no whole formula units."""
+    numbers = {f"simulations.{n}.ions": s["ions"] for n, s in study["simulations"].items()}
+    if "ions" in study["pool"]:
+        numbers = {"pool.ions": study["pool"]["ions"]} | numbers
     mistakes = []
-    for key, ions in [("pool.ions", study["pool"]["ions"])] + [
-        (f"simulations.{n}.ions", s["ions"]) for n, s in study["simulations"].items()
-    ]:
+    for key, ions in numbers.items():
         try:
             composition(system, ions)
         except ValueError as error:
             mistakes.append(f"{key}: {error}")
-    pool = study["pool"]
-    if keys := _pool_keys_mistakes(pool):
-        mistakes += keys
-    else:
-        mistakes += _pool_size_mistakes(study)
-    for name, options in study["selectors"].items():
-        kind = options.get("selector", name)
-        if kind not in SELECTORS:
-            mistakes.append(
-                f"selectors.{name}: no selector of that name; choose from "
-                f"{', '.join(sorted(SELECTORS))}, or name one with `selector:`"
-            )
-        place = ("properties", "selectors", "additionalProperties")
-        mistakes += _foreign_keys(f"selectors.{name}", kind, options, *place)
-    for key in ("sizes", "selectors"):
-        for value in study["more_seeds"].get(key, []):
-            if value not in study[key]:
-                mistakes.append(f"more_seeds.{key}: {value} is not among the study's {key}")
-    for seed in set(study["more_seeds"]["seeds"]) & set(study["seeds"]):
-        mistakes.append(f"more_seeds.seeds: {seed} is among the study's seeds already")
-    labeler = LABELERS[study["labels"]["labeler"]]
-    for key in study["labels"]["settings"]:
-        if key not in labeler.study_settings:
-            mistakes.append(
-                f"labels.settings.{key}: the labeler {labeler.name} has no such setting; it takes "
-                f"{', '.join(sorted(labeler.study_settings))}"
-            )
-    try:
-        shlex.split(study["labels"]["settings"].get("command", ""))
-    except ValueError as error:
-        mistakes.append(f"labels.settings.command: {error}")
-    if study["labels"]["labeler"] == "cp2k":
-        kinds = system.get("cp2k", {}).get("kinds", {})
-        for species in system["species"]:
-            if species not in kinds:
-                mistakes.append(f"labels.labeler: cp2k needs cp2k.kinds.{species} in {system_path}")
-    for name, simulation in study["simulations"].items():
-        mistakes += [
-            f"simulations.{name}.{m}" for m in _simulation_mistakes(study, system, simulation)
-        ]
     return mistakes
 
 
-def _foreign_keys(where: str, kind: str, given: dict, *place: str) -> list[str]:
-    """Keys that are `only` for other kinds, in the study's schema below ``place``."""
-    node = schema("study")
-    for key in place:
-        node = node[key]
-    return [
-        f"{where}.{key}: a key of {' and '.join(only)}, not of {kind}"
-        for key, content in node["properties"].items()
-        if (only := content.get("only")) and kind not in only and key in given
-    ]
-
-
-def _pool_keys_mistakes(pool: dict) -> list[str]:
-    """Keys of another generator than the pool's, and keys that the generator lacks."""
-    generator, place = pool["generator"], ("$defs", "pool")
-    mistakes = _foreign_keys("pool", generator, pool, *place)
-    keys = schema("study")["$defs"]["pool"]["properties"]
-    missing = [k for k, c in keys.items() if generator in c.get("only", []) and k not in pool]
-    if missing:
-        mistakes.append(f"pool: missing key {', '.join(missing)}; {generator} needs it")
-    return mistakes
-
-
-def _pool_size_mistakes(study: dict) -> list[str]:
-    """Frames that do not fit the duration of a run, and sizes that the pool cannot serve."""
-    pool, mistakes = study["pool"], []
-    frames, runs = pool["frames"], len(pool_runs(pool))
-    steps = pool["duration_ps"] * 1000 / pool["timestep_fs"] / frames
-    if steps < 1:
-        mistakes.append(
-            f"pool.frames: {frames} frames in {pool['duration_ps']:g} ps are closer than one time "
-            f"step; lengthen pool.duration_ps"
-        )
-    elif abs(steps - round(steps)) > 1e-6:
-        whole_ps = math.ceil(steps) * frames * pool["timestep_fs"] / 1000
-        mistakes.append(
-            f"pool.frames: {frames} frames in {pool['duration_ps']:g} ps are {steps:.2f} time steps "
-            f"apart, which must be a whole number; {whole_ps:g} ps would do"
-        )
-    set_apart = len(held_out_runs(study))
-    for temperature in study["test"].get("temperatures_K", []):
-        if temperature not in pool.get("temperatures_K", []):
-            mistakes.append(
-                f"test.temperatures_K: {temperature:g} K is not among pool.temperatures_K, whose runs "
-                "serve the test alone when named here"
-            )
-    free = (runs - set_apart) * frames - study["validation"]["frames"]
-    if not set_apart:
-        free -= study["test"]["frames"]
-    each = f" of {runs - set_apart} runs" if runs > 1 else ""
-    for size in study["sizes"]:
-        if size > free:
-            mistakes.append(
-                f"sizes: {size} frames cannot be selected from {free} (pool.frames{each} less test "
-                f"and validation); raise pool.frames"
-            )
-    return mistakes
-
-
-def _simulation_mistakes(study: dict, system: dict, simulation: dict) -> list[str]:
+def _potential_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
+    """Potentials that the system does not have, and a start density that nothing tells."""
+    pool, known = study["pool"], system["potentials"]
+    has = f"has {', '.join(known)}" if known else "names no potentials"
+    names = [(f"reference.{number}", name) for number, name in enumerate(study["reference"])]
     mistakes = []
-    temperature = simulation["temperature_K"]
-    if (
-        simulation["density_g_cm3"] == "experiment"
-        and density_fit_at(system["reference"]["density"], temperature) is None
-    ):
-        ranges = ", ".join(
-            f"{f['name']} {f['min_K']:g}-{f['max_K']:g} K" for f in system["reference"]["density"]
-        )
+    if "potential" in pool:
+        names = [("pool.potential", pool["potential"]), *names]
+    elif generator_needs_potential(pool):
         mistakes.append(
-            f"temperature_K: {temperature:g} K is outside every density fit of {system['name']} "
-            f"({ranges}); change it or give density_g_cm3 as a number"
+            f"pool.potential: {pool['generator']} needs a potential, and {system_path} {has}; add "
+            "`potentials` there"
         )
-    elif simulation["ensemble"] != "npt" and simulation["ions"] % ions_per_formula(system) == 0:
-        edge = cell_edge_A(system, simulation["ions"], simulation_density(system, simulation))
-        if study["rdf"]["range_A"] > edge / 2:
-            mistakes.append(
-                f"ions: {simulation['ions']} ions make a cell of {edge:.2f} A, and rdf.range_A of "
-                f"{study['rdf']['range_A']:g} A is more than half of it; use more ions or a range of "
-                f"at most {edge / 2:.2f} A"
-            )
-    lags_ps = 10 * study["transport"]["start_ps"]
-    transport = {"transport", "mdsuite"} & set(simulation["observables"])
-    if simulation["ensemble"] != "npt" and transport and simulation["duration_ps"] < lags_ps:
+    mistakes += [
+        f"{key}: {system_path} has no potential {name}, it {has}"
+        for key, name in names
+        if name not in known
+    ]
+    told = "density_g_cm3" in pool or system["reference"]["density"]
+    if generator_needs_potential(pool) and not told:
         mistakes.append(
-            f"duration_ps: {simulation['duration_ps']:g} ps is less than ten times "
-            f"transport.start_ps; run at least {lags_ps:g} ps"
+            f"pool.density_g_cm3: missing, and {system_path} has no fit in reference.density; give "
+            "the density at which the pool's runs start, in g/cm^3"
         )
-    for key in ("sizes", "selectors", "seeds", "models"):
-        known = [*study[key], *(study["more_seeds"]["seeds"] if key == "seeds" else [])]
-        for value in simulation.get(key, []):
-            if value not in known:
-                names = ", ".join(map(str, known))
-                mistakes.append(f"{key}: {value} is not among the study's {key} ({names})")
     return mistakes
+
+
+def _selector_mistakes(study: dict, name: str) -> list[str]:
+    """Of a selector that looks at trained models: whose, what comes before there are any, and when."""
+    selectors, options = registry("selectors"), study["selectors"][name]
+    if "models" not in selectors[options["selector"]].needs(options):
+        return []
+    mistakes, model = [], options.get("model")
+    if model not in study["models"]:
+        names = ", ".join(study["models"])
+        mistakes.append(f"model: {model} is not among the study's models ({names})")
+    elif study["models"][model]["members"] < 2:
+        mistakes.append(
+            f"model: {model} has one member, and {options['selector']} looks at where members "
+            f"disagree; set models.{model}.members to 2 or more"
+        )
+    first = options.get("first")
+    able = [k for k, r in selectors.items() if "models" not in r.needs(defaults_of(r.options))]
+    if first not in able:
+        mistakes.append(
+            f"first: {first} cannot choose the first size, before there are models; choose from "
+            f"{', '.join(sorted(able))}"
+        )
+    if len(study["sizes"]) < 2:
+        mistakes.append(
+            f"first: the only size, {study['sizes'][0]}, would all be chosen by {first}; give a "
+            "second one in `sizes`"
+        )
+    return mistakes
+
+
+def _more_seeds_mistakes(study: dict) -> list[str]:
+    """Sizes and selectors that are not there, and seeds that are there already."""
+    more = study["more_seeds"]
+    mistakes = [
+        f"more_seeds.{key}: {value} is not among the study's {key}"
+        for key in ("sizes", "selectors")
+        for value in more.get(key, [])
+        if value not in study[key]
+    ]
+    return mistakes + [
+        f"more_seeds.seeds: {seed} is among the study's seeds already"
+        for seed in set(more["seeds"]) & set(study["seeds"])
+    ]

@@ -1,22 +1,47 @@
 """Reading of system and study files, with all defaults filled in, before any job runs."""
 
-import math
-import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-import yaml
+from minset.config.checks import observable_mistakes, study_mistakes, system_mistakes
+from minset.config.defaults import (
+    fill_from_systems,
+    fill_hashes,
+    fill_masses,
+    fill_potential_of_pool,
+)
+from minset.config.schema import Validator, fill_defaults, schema_file, schema_of
+from minset.config.strict_yaml import parse
+from minset.config.version_1 import upgraded
+from minset.config.words import ConfigError, in_words, one_line
 
-from minset.config.checks import study_mistakes, system_mistakes
-from minset.config.schema import LARGEST, Validator, fill_defaults, in_words, one_line, schema
 
-_MOST_VALUES = 10_000  # of a file
+def study_name_of(value) -> str:
+    """Name of the study from ``config["study"]``, where Snakemake may have made a number of it.
+
+    Raises
+    ------
+    ConfigError
+        If it is no text, with the way to write it that keeps it text.
+    """
+    if isinstance(value, str) and value:
+        return value
+    if value is None or value == "":
+        raise ConfigError("study: no study is named; write --config study=<name>")
+    raise ConfigError(
+        f"study: Snakemake takes this name for {one_line(repr(value))}; write "
+        "--config 'study=!!str <name>', or study: '<name>' with its quotes in config/config.yaml"
+    )
 
 
-class ConfigError(ValueError):
-    """A system or study file that cannot be run, with one line per mistake."""
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
-def load_study(name: str, folder: Path = Path("config")) -> tuple[dict, dict[str, dict]]:
+def load_study(
+    name: str, folder: Path = Path("config"), say: Callable[[str], None] = _to_stderr
+) -> tuple[dict, dict[str, dict]]:
     """Read a study and its systems, with all defaults filled in.
 
     Parameters
@@ -25,6 +50,8 @@ def load_study(name: str, folder: Path = Path("config")) -> tuple[dict, dict[str
         Of ``<folder>/studies/<name>.yaml``.
     folder
         Holds ``studies/`` and ``systems/``.
+    say
+        Takes a line for each file of version 0.1, with the new names of its keys.
 
     Returns
     -------
@@ -36,31 +63,41 @@ def load_study(name: str, folder: Path = Path("config")) -> tuple[dict, dict[str
     ConfigError
         With file, key and remedy of every mistake found.
     """
-    rule = schema("study")["$defs"]["study_name"]
+    rule = schema_file("study")["$defs"]["study_name"]
     if not Validator(rule).is_valid(name):
         raise ConfigError(f"study: {name!r} cannot be the name of a study: {rule['description']}")
-    path = Path(folder) / "studies" / f"{name}.yaml"
-    study = _read(path, "study")
-    if "study" in study["pool"]:
-        study["pool"] |= _pool_of(study["pool"]["study"], path)
-    systems = {}
-    for system in study["systems"]:
-        systems[system] = _read(Path(folder) / "systems" / f"{system}.yaml", "system")
-    mistakes = []
-    for system_name, system in systems.items():
-        system_path = Path(folder) / "systems" / f"{system_name}.yaml"
-        mistakes += [f"{system_path}: {m}" for m in system_mistakes(system)]
-        if not mistakes:
-            mistakes += [f"{path}: {m}" for m in study_mistakes(study, system, system_path)]
+    folder = Path(folder)
+    path = folder / "studies" / f"{name}.yaml"
+    study = _read(path, "study", say)
+    if other := study["pool"].get("study"):
+        study["pool"] |= _pool_of(other, path)
+    paths = {system: folder / "systems" / f"{system}.yaml" for system in study["systems"]}
+    systems = {system: _read_system(file, say) for system, file in paths.items()}
+    first = next(iter(systems.values()))
+    fill_potential_of_pool(study["pool"], first)
+    fill_from_systems(study, systems)
+    study["sizes"].sort()
+    mistakes = [f"{path}: {mistake}" for mistake in observable_mistakes(study, systems)]
+    mistakes += [
+        f"{path}: {mistake}"
+        for system, content in systems.items()
+        for mistake in study_mistakes(study, content, paths[system])
+    ]
     if mistakes:
-        raise ConfigError("\n".join(map(one_line, mistakes)))
+        # what does not depend on the system is found once for each
+        raise ConfigError("\n".join(dict.fromkeys(map(one_line, mistakes))))
     return study, systems
 
 
 def _pool_of(name: str, path: Path) -> dict:
     """Settings of the pool of another study, for the study at ``path``."""
+    folder = path.parents[1]
     try:
-        pool = _read(path.with_name(f"{name}.yaml"), "study")["pool"]
+        other = _read(path.with_name(f"{name}.yaml"), "study", lambda line: None)
+        pool = other["pool"]
+        if "study" not in pool:
+            file = folder / "systems" / f"{other['systems'][0]}.yaml"
+            fill_potential_of_pool(pool, _read_system(file, lambda line: None))
     except ConfigError as error:
         raise ConfigError(f"{path}: pool.study: {error}") from error
     if "study" in pool:
@@ -70,72 +107,34 @@ def _pool_of(name: str, path: Path) -> dict:
     return pool
 
 
-def _read(path: Path, kind: str) -> dict:
+def _read_system(path: Path, say: Callable[[str], None]) -> dict:
+    """A system file with masses and the hashes of its potentials' files."""
+    system = _read(path, "system", say)
+    fill_masses(system)
+    if mistakes := system_mistakes(system) or fill_hashes(system):
+        raise ConfigError("\n".join(one_line(f"{path}: {m}") for m in mistakes))
+    return system
+
+
+def _read(path: Path, kind: str, say: Callable[[str], None]) -> dict:
+    """Content of a file that its schema allows, with the schema's defaults."""
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
         raise ConfigError(f"{path} does not exist; there are: {known}")
-    content = _parse(path)
-    rules = schema(kind)
-    # several missing keys of one place are one error each, and one line
-    errors = Validator(rules).iter_errors(content)
-    if lines := {f"{path}: {one_line(in_words(error))}" for error in errors}:
-        raise ConfigError("\n".join(sorted(lines)))
-    fill_defaults(content, rules, rules)
+    content, renamed = upgraded(parse(path), kind)
+    if renamed:
+        say(f"{path} is of version 0.1 and goes on as it is; new names: {'; '.join(renamed)}")
+    schema = schema_of(kind, content)
+    _require(content, schema, path)
+    fill_defaults(content, schema)
+    # a section that is left out may lack a key that its entry needs
+    _require(content, schema, path)
     return content
 
 
-def _parse(path: Path):
-    """Content of a YAML file."""
-    try:
-        loader = _StrictLoader(path.read_text("utf-8"))
-        node = loader.get_single_node()
-        if _values(node, {}) > _MOST_VALUES:
-            raise yaml.YAMLError(f"with its aliases written out it has over {_MOST_VALUES} values")
-        return loader.construct_document(node) if node else None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except Exception as error:  # PyYAML raises its own and, of bad dates and numbers, many more
-        raise ConfigError(f"{path} is not valid YAML: {one_line(str(error))}") from error
-
-
-def _values(node: yaml.Node | None, known: dict) -> float:
-    """Number of values below a node with aliases written out; a few lines of them can be billions."""
-    if id(node) not in known:
-        known[id(node)] = math.inf  # an alias inside its own anchor has no end
-        entries = node.value if isinstance(node, yaml.CollectionNode) else []
-        pairs = isinstance(node, yaml.MappingNode)
-        inner = [n for pair in entries for n in pair] if pairs else entries
-        known[id(node)] = 1 + sum(_values(n, known) for n in inner)
-    return known[id(node)]
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice instead of keeping the last, and huge integers."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = []
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", key_node.start_mark
-                )
-            keys.append(key)
-        return super().construct_mapping(node, deep)
-
-    def construct_integer(self, node):
-        value = self.construct_yaml_int(node)
-        if abs(value) > LARGEST:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"an integer is beyond {LARGEST:.0e}", node.start_mark
-            )
-        return value
-
-
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_integer)
-# YAML 1.1 reads 1e-6 as text; take it as the number it is meant to be
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+def _require(content, schema: dict, path: Path) -> None:
+    """Raise ConfigError with a line for each mistake that the schema finds."""
+    # several missing keys of one place are one error each, and one line
+    errors = Validator(schema).iter_errors(content)
+    if lines := {f"{path}: {one_line(in_words(error))}" for error in errors}:
+        raise ConfigError("\n".join(sorted(lines)))

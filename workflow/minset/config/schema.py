@@ -1,5 +1,12 @@
-"""Schemas of system and study files: validation, defaults, and errors in words."""
+"""Schemas of system and study files, with the options of the entries that a file names.
 
+A place in a schema file with ``entry: <registry>`` holds an entry of that registry. Which one says
+``kind_key``, a key at the place itself, else ``default_kind`` or, with ``name_is_kind``, the name that
+the file gives the place; or ``kind_from``, a key beside the place. Its keys are the ``properties`` that
+stand there, which all entries share, and the options of the entry's record.
+"""
+
+import copy
 import functools
 import re
 from pathlib import Path
@@ -7,21 +14,11 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from minset.label import LABELERS
-from minset.model import MODELS
-from minset.pool import GENERATORS
-from minset.select import SELECTORS
-from minset.potential import POTENTIALS
+from minset.config.registries import registry
+from minset.config.strict_yaml import LARGEST
 
-REGISTRIES = {
-    "generators": GENERATORS,
-    "labelers": LABELERS,
-    "models": MODELS,
-    "potentials": POTENTIALS,
-    "selectors": SELECTORS,
-}
 _SCHEMAS = Path(__file__).parents[2] / "schemas"
-LARGEST = 10**15  # of numbers, so that nothing computed from them is infinite
+_OF_PLACE = {"entry", "kind_key", "default_kind", "name_is_kind", "kind_from", "properties"}
 
 
 def _is_number(_, value) -> bool:
@@ -41,9 +38,14 @@ def _matches(_, pattern: str, value, schema: dict):
         yield jsonschema.ValidationError(f"{value!r} does not match {pattern}")
 
 
+def _mistake(_, message: str, value, schema: dict):
+    """Of `mistake`: whatever stands here is one."""
+    yield jsonschema.ValidationError(message)
+
+
 Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
-    {"pattern": _matches},
+    {"pattern": _matches, "mistake": _mistake},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"number": _is_number, "integer": _is_integer}
     ),
@@ -51,73 +53,146 @@ Validator = jsonschema.validators.extend(
 
 
 @functools.cache
-def schema(kind: str) -> dict:
-    content = yaml.safe_load((_SCHEMAS / f"{kind}.schema.yaml").read_text())
-
-    def with_registries(node):
-        if isinstance(node, dict):
-            node = {k: with_registries(v) for k, v in node.items()}
-            if isinstance(node.get("registry"), str):
-                node["enum"] = sorted(REGISTRIES[node.pop("registry")])
-        elif isinstance(node, list):
-            node = [with_registries(v) for v in node]
-        return node
-
-    return with_registries(content)
+def schema_file(kind: str) -> dict:
+    """Content of a schema file, ``study`` or ``system``."""
+    return yaml.safe_load((_SCHEMAS / f"{kind}.schema.yaml").read_text())
 
 
-def fill_defaults(content, schema: dict, root: dict) -> None:
-    """Put the schema's defaults where the file says nothing."""
-    if "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]] | schema
+def schema_of(kind: str, content) -> dict:
+    """Schema of one file, in which every place has the options of the entry that the file names.
+
+    Parameters
+    ----------
+    kind
+        ``study`` or ``system``.
+    content
+        Of the file; it may be anything.
+
+    Returns
+    -------
+    dict
+        JSON schema without references.
+    """
+    root = schema_file(kind)
+    return _concrete(root, content, None, {}, root["$defs"])
+
+
+def fill_defaults(content, schema: dict) -> None:
+    """Put the defaults of a schema by ``schema_of`` where the file says nothing."""
     if not isinstance(content, dict):
         return
-    if "if" in schema:
-        matches = Validator(schema["if"]).is_valid(content)
-        fill_defaults(content, schema["then" if matches else "else"], root)
     for key, inner in schema.get("properties", {}).items():
         if "default" in inner and key not in content:
-            default = inner["default"]
-            content[key] = default.copy() if isinstance(default, dict | list) else default
+            content[key] = copy.deepcopy(inner["default"])
         if key in content:
-            fill_defaults(content[key], inner, root)
-    others = schema.get("additionalProperties")
-    if isinstance(others, dict):
-        for key in content:
-            if key not in schema.get("properties", {}):
-                fill_defaults(content[key], others, root)
+            fill_defaults(content[key], inner)
 
 
-def in_words(error: jsonschema.ValidationError) -> str:
-    """One line: key, what is wrong, what would be right."""
-    where = ".".join(map(str, error.absolute_path))
-    prefix, given = f"{where}: " if where else "", repr(error.instance)
-    short = given if len(given) <= 100 else f"{given[:80]} ..."
-    if error.validator == "additionalProperties":
-        allowed = sorted(error.schema.get("properties", {}))
-        extra = sorted(str(k) for k in error.instance if k not in allowed)
-        known = f"known of `{kind}`" if (kind := error.schema.get("title")) else "known"
-        return f"{prefix}unknown key {', '.join(extra)}; {known} are {', '.join(allowed)}"
-    if error.validator == "required":
-        missing = [k for k in error.validator_value if k not in error.instance]
-        return f"{prefix}missing key {', '.join(missing)}"
-    if error.validator == "enum":
-        choices = ", ".join(map(str, error.validator_value))
-        return f"{prefix}{short} is not known; choose from {choices}"
-    if error.validator == "oneOf":
-        choices = [
-            repr(s["const"]) if "const" in s else f"a {s['type']}" for s in error.validator_value
-        ]
-        return f"{prefix}{short} is not possible; give {' or '.join(choices)}"
-    numbers = {"number": "a finite number", "integer": "a whole number without point or exponent"}
-    if isinstance(error.instance, float) and error.validator_value in ("number", "integer"):
-        return f"{prefix}{short} is not {numbers[error.validator_value]}"
-    what = error.message.replace(given, short)
-    if error.validator in ("pattern", "maxLength") and "description" in error.schema:
-        what = f"{short} cannot be used; {error.schema['description']}"
-    return f"{prefix}{what}"
+def _concrete(node: dict, content, name, beside: dict, shared: dict) -> dict:
+    """A node of a schema file for the content of its place: the value of ``name`` in ``beside``."""
+    while "$ref" in node:
+        target = shared[node["$ref"].rsplit("/", 1)[-1]]
+        node = target | {key: value for key, value in node.items() if key != "$ref"}
+    if "if" in node:
+        branch = node["then" if Validator(node["if"]).is_valid(content) else "else"]
+        rest = {key: value for key, value in node.items() if key not in ("if", "then", "else")}
+        return _concrete(rest | branch, content, name, beside, shared)
+    if isinstance(node.get("registry"), str):
+        return _choice(node)
+    if "entry" in node:
+        node = _entry(node, content, name, beside)
+    if "entries" in node:
+        node = node | {"properties": node["properties"] | _options_of_all(node["entries"])}
+    given = content if isinstance(content, dict) else {}
+    concrete = {key: value for key, value in node.items() if key not in ("$defs", "entries")}
+    properties = {
+        key: _concrete(inner, given.get(key, inner.get("default")), key, given, shared)
+        for key, inner in node.get("properties", {}).items()
+    }
+    if isinstance(others := node.get("additionalProperties"), dict):
+        # each name has a schema of its own, by the entry that it names
+        properties |= {
+            key: _concrete(others, value, key, given, shared)
+            for key, value in given.items()
+            if key not in properties
+        }
+        concrete["additionalProperties"] = True
+    for key in ("items", "propertyNames"):
+        if key in node:
+            concrete[key] = _concrete(node[key], None, None, {}, shared)
+    return concrete | ({"properties": properties} if properties else {})
 
 
-def one_line(text: str) -> str:
-    """Text without line breaks, and without characters that a terminal would obey."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def _choice(node: dict) -> dict:
+    """Names of the entries of a registry; with ``of``, of those that are of this."""
+    rest = {key: value for key, value in node.items() if key not in ("registry", "of")}
+    entries = registry(node["registry"])
+    return rest | {
+        "enum": sorted(k for k, r in entries.items() if "of" not in node or r.of == node["of"])
+    }
+
+
+def _entry(node: dict, content, name, beside: dict) -> dict:
+    """Schema of a place with ``entry``: what the record of its entry takes, and what all share."""
+    place = {key: value for key, value in node.items() if key not in _OF_PLACE}
+    entries, given = registry(node["entry"]), content if isinstance(content, dict) else {}
+    key = node.get("kind_key")
+    if "kind_from" in node:
+        kind = beside.get(node["kind_from"])
+    else:
+        kind = given.get(key, name if node.get("name_is_kind") else node.get("default_kind"))
+    if not isinstance(kind, str) or kind not in entries:
+        return place | _unknown_kind(node, given)
+    own = {} if key is None else {key: {"enum": sorted(entries), "default": kind}}
+    own |= node.get("properties", {}) | entries[kind].options
+    if hasattr(entries[kind], "training"):
+        trainings = {other: record.training for other, record in entries.items()}
+        own["training"] = _section(kind, trainings, given.get("training"))
+    return place | {
+        "type": "object",
+        "title": kind,
+        "additionalProperties": False,
+        # not all records have keys that must be there
+        "required": [*node.get("required", []), *getattr(entries[kind], "required", ())],
+        "properties": own | _foreign(kind, own, given, {k: r.options for k, r in entries.items()}),
+    }
+
+
+def _unknown_kind(node: dict, given: dict) -> dict:
+    """Schema of a place whose entry nobody knows: what is wrong with that alone."""
+    choices, key = sorted(registry(node["entry"])), node.get("kind_key")
+    if "kind_from" in node:  # the key beside the place has the mistake
+        return {"type": "object"}
+    if key in given:
+        return {"type": "object", "properties": {key: {"enum": choices}}}
+    if node.get("name_is_kind"):
+        what = f"no {key} of that name; choose from {', '.join(choices)}, or name one with `{key}:`"
+    else:
+        what = f"missing key {key}; choose from {', '.join(choices)}"
+    return {"mistake": what}
+
+
+def _options_of_all(name: str) -> dict:
+    """A section for every entry of a registry that has options."""
+    return {k: _section(k, {k: r.options}, {}) for k, r in registry(name).items() if r.options}
+
+
+def _section(kind: str, options: dict[str, dict], given) -> dict:
+    """Schema of a section with the options of one kind, out of those of all kinds."""
+    return {
+        "type": "object",
+        "title": kind,
+        "additionalProperties": False,
+        "default": {},
+        "properties": options[kind] | _foreign(kind, options[kind], given, options),
+    }
+
+
+def _foreign(kind: str, own: dict, given, options: dict[str, dict]) -> dict:
+    """Schema of the keys given that belong to other kinds: a mistake that says to which."""
+    foreign = {}
+    for key in given if isinstance(given, dict) else ():
+        others = sorted(other for other, keys in options.items() if key in keys)
+        if others and key not in own:
+            foreign[key] = {"mistake": f"a key of {' and '.join(others)}, not of {kind}"}
+    return foreign

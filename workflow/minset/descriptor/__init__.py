@@ -1,1 +1,9 @@
-"""Descriptors: what selectors see of the atoms of a frame."""
+"""Descriptors: what selectors see of the frames of a pool and of their atoms.
+
+A new one is one module with a ``RECORD`` and one line here.
+"""
+
+from minset.descriptor import schnet
+from minset.descriptor.record import Descriptor
+
+DESCRIPTORS: dict[str, Descriptor] = {"schnet": schnet.RECORD}

@@ -23,7 +23,7 @@ def pool(system: dict, files: dict, tables: list):
     for axis, (name, (chosen, color)) in zip(axes, shown.items(), strict=False):
         axis.plot(*frames[quantities].to_numpy().T, ".", ms=2, color="#CCCCCC", zorder=0)
         axis.plot(*frames.loc[chosen, quantities].to_numpy().T, ".", ms=4, color=color)
-        for fit, line in zip(system["reference"]["density"], ("-", "--", ":"), strict=False):
+        for fit, line in zip(system["density"], ("-", "--", ":"), strict=False):
             T = np.linspace(fit["min_K"], fit["max_K"], 20)
             label = f"experiment at 1 bar ({fit['name']})"
             axis.plot(T, reference_density_g_cm3(fit, T), line, color="black", label=label)

@@ -91,7 +91,7 @@ def msd(system: dict, files: dict, tables: list):
 def transport(system: dict, files: dict, tables: list):
     """Self-diffusion and ionic conductivity: kinisi, MDSuite and experiment side by side."""
     diffusion, conductivity = (_shown(files[name]) for name in ("diffusion", "conductivity"))
-    species = list(system["species"])
+    species = system["species"]
     figure, axes = panels(len(species) + 1)
     for axis, name in zip(axes, species, strict=False):
         part = diffusion[diffusion.get("species", pd.Series(dtype=str)) == name]
@@ -107,7 +107,7 @@ def density(system: dict, files: dict, tables: list):
     """Density at constant pressure against temperature, with the experimental fits."""
     table = _shown(files["density"])
     figure, (axis,) = panels(1)
-    for fit, style in zip(system["reference"]["density"], ("-", "--", ":"), strict=False):
+    for fit, style in zip(system["density"], ("-", "--", ":"), strict=False):
         T = np.linspace(fit["min_K"], fit["max_K"], 50)
         label = f"experiment ({fit['name']})"
         axis.plot(T, reference_density_g_cm3(fit, T), style, color=REFERENCE, label=label)
@@ -166,7 +166,7 @@ def _shown(path: str) -> pd.DataFrame:
 
 
 def _engine_colors(engines: list[str]) -> dict[str, str]:
-    """Grey for classical references, the palette for models."""
+    """Grey for reference potentials, the palette for models."""
     models = [e for e in dict.fromkeys(engines) if is_model(e)]
     colors = {e: LINE_COLORS[k % len(LINE_COLORS)] for k, e in enumerate(models)}
     return colors | {e: REFERENCE for e in engines if not is_model(e)}

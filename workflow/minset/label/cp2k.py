@@ -1,4 +1,4 @@
-"""The `cp2k` labeler: energy, forces and stress from density functional theory in CP2K.
+"""The ``cp2k`` labeler: energy, forces and stress from density functional theory in CP2K.
 
 A calculation starts from the wave function of the frame before it and, if that leads nowhere or
 there is none, from atoms; if its SCF does not converge, once more with the safe minimiser. CP2K's
@@ -9,14 +9,17 @@ import hashlib
 import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 
-from minset.label.cp2k_output import parse_output, scf_verdict
+from minset.label.cp2k_input import WAVE_FUNCTION, cp2k_input
+from minset.label.cp2k_output import parse_output, require_verdict, scf_verdict
 from minset.label.cp2k_run import launch_command, run_cp2k
+from minset.label.record import Labeler
 from minset.label.store import LabelFailed, RawLabel, canonical_json
 
 # What a system file and a study need not say.
@@ -41,20 +44,104 @@ _PHYSICS = {
     *("method", "functional", "dispersion", "cutoff_Ry", "rel_cutoff_Ry", "eps_default"),
     *("eps_scf", "kinds", "charge", "basis_set_file", "potential_file"),
 }
-# all but what belongs to the system
-STUDY_SETTINGS = frozenset(_EFFORT | _PHYSICS - {"method", "kinds"})
 _CHOICES = {
     "method": ("GPW", "GAPW"),
     "functional": ("PBE",),
     "dispersion": ("none", "d3", "rvv10"),
 }
-_PROJECT = "minset"
-_WAVE_FUNCTION = f"{_PROJECT}-RESTART.wfn"
+# without defaults: what a study does not give is the system file's, then that of DEFAULTS
+OPTIONS = {
+    "dispersion": {
+        "enum": ["none", "d3", "rvv10"],
+        "description": "Van der Waals correction to PBE; rvv10 when absent",
+    },
+    "cutoff_Ry": {
+        "type": "number",
+        "minimum": 100,
+        "description": "Plane waves of the finest grid; the system file's when absent",
+    },
+    "rel_cutoff_Ry": {
+        "type": "number",
+        "minimum": 20,
+        "description": "Which grid a Gaussian is put on; the system file's when absent",
+    },
+    "eps_default": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": "CP2K's EPS_DEFAULT, precision of its integrals; 1e-12 when absent",
+    },
+    "eps_scf": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": "Gradient at which the SCF is converged; 1e-6 when absent",
+    },
+    "max_scf": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Steps of an inner SCF loop; 5 when absent",
+    },
+    "max_outer_scf": {
+        "type": "integer",
+        "minimum": 0,
+        "description": "Outer SCF loops, each with a new preconditioner; 20 when absent",
+    },
+    "reuse_wave_functions": {
+        "type": "boolean",
+        "description": "Start from the wave function of the job's frame before; true when absent",
+    },
+    "timeout_s": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": "Time limit of a frame; 14400 when absent",
+    },
+    "command": {
+        "type": "string",
+        "pattern": r"^[^\x00-\x1f\x7f]+$",
+        "description": "How CP2K is started, on one line; {threads} becomes the number of cores",
+    },
+}
 
 
-def physics_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that change a label, without command, time limit and numbers of SCF steps."""
-    return {key: value for key, value in settings.items() if key not in _EFFORT}
+def settings_of(system: dict, given: dict) -> dict[str, Any]:
+    """Complete settings: the study's, else the system file's, else the defaults.
+
+    Parameters
+    ----------
+    system
+        Content of a system file.
+    given
+        The study's ``labels.settings``.
+    """
+    return DEFAULTS | system.get("cp2k", {}) | given
+
+
+def mistakes(system: dict, given: dict) -> list[str]:
+    """What is wrong with the study's ``labels.settings`` in view of a system file."""
+    where = f"the file of {system.get('name', 'the system')}"
+    if "cp2k" not in system:
+        return [f"labels.labeler: cp2k needs the section `cp2k` in {where}"]
+    settings = settings_of(system, given)
+    found = [f"labels.settings: {mistake}" for mistake in _setting_mistakes(settings)]
+    found += [
+        f"labels.labeler: cp2k needs cp2k.kinds.{species} in {where}"
+        for species in system["species"]
+        if species not in settings.get("kinds", {})
+    ]
+    try:
+        if not shlex.split(settings["command"]):
+            found.append("labels.settings.command: it is empty; the default is cp2k.psmp")
+    except ValueError as error:
+        found.append(f"labels.settings.command: {error}")
+    return found
+
+
+def physics(settings: dict[str, Any], atoms: Atoms) -> dict[str, Any]:
+    """The settings that decide the label of a frame: without command, time limit and numbers of
+    SCF steps, with the kinds of the frame's elements only."""
+    kept = {key: value for key, value in settings.items() if key not in _EFFORT}
+    elements = set(atoms.get_chemical_symbols())
+    kept["kinds"] = {name: kind for name, kind in settings["kinds"].items() if name in elements}
+    return kept
 
 
 def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -> RawLabel:
@@ -62,73 +149,85 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
 
     Parameters
     ----------
-    atoms : frame, periodic in three directions (A).
-    settings : the `cp2k` settings of system and study; `timeout_s` holds for the whole frame.
-    workdir : folder of this frame alone; inputs and outputs stay there. Its parent holds the
-        wave function for the next frame.
-    threads : cores; they take the place of `{threads}` in the command, else OpenMP threads.
+    atoms
+        Frame, periodic in three directions (A).
+    settings
+        From ``settings_of``; ``timeout_s`` holds for the whole frame.
+    workdir
+        Folder of this frame alone; inputs and outputs stay there. Its parent holds the wave
+        function for the next frame.
+    threads
+        Cores; they take the place of ``{threads}`` in the command, else OpenMP threads.
 
     Raises
     ------
-    LabelFailed : no converged result; permanent unless CP2K crashed, was killed or ran too long.
-    ValueError : a setting or an element's kind is missing or unknown.
-    FileNotFoundError : CP2K is not installed.
+    LabelFailed
+        If there is no converged result; permanent unless CP2K crashed, was killed or ran too long.
+    LabelerUnusable
+        If CP2K is of a version whose output is not known.
+    ValueError
+        If a setting or an element's kind is missing or unknown.
+    FileNotFoundError
+        If CP2K is not installed.
     """
-    _check_settings(settings)
+    for mistake in _setting_mistakes(settings):
+        raise ValueError(mistake)
     argv, environment = launch_command(settings["command"], threads)
     workdir = Path(workdir).resolve()
     workdir.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + settings["timeout_s"]
-    # rVV10 costs four times as much per step, so it starts from PBE's wave function
-    stages = (True, False) if settings["dispersion"] == "rvv10" else (False,)
-    wave_function = workdir / _WAVE_FUNCTION
+    limits = {"deadline": time.monotonic() + settings["timeout_s"]}
+    limits["timeout_s"] = settings["timeout_s"]
+    run = partial(run_cp2k, argv, environment=environment, **limits)
     previous = workdir.parent / _shared_name(atoms, settings)
+    try:
+        raw = _first_converged(atoms, settings, workdir, previous, run)
+    finally:
+        # wave functions are the only large files; the one for the next frame has been moved
+        for path in workdir.glob("*.wfn*"):
+            path.unlink()
+    raw.info["command"] = shlex.join(argv)
+    return raw
+
+
+def _first_converged(
+    atoms: Atoms,
+    settings: dict[str, Any],
+    workdir: Path,
+    previous: Path,
+    run: Callable[[Path], str],
+) -> RawLabel:
+    """Label from the first attempt that converges.
+
+    Parameters
+    ----------
+    previous
+        Place of the wave function that frames hand on.
+    run
+        Runs CP2K on the input beside the output named; returns what it wrote.
+    """
+    wave_function = workdir / WAVE_FUNCTION
     # minimiser and start: safe or not, from the previous frame or from atoms
     attempts = [(False, False), (True, False)]
     if settings["reuse_wave_functions"] and previous.exists():
         shutil.copyfile(previous, wave_function)
         attempts.insert(0, (False, True))
-
-    def scf(attempt: int, safe: bool, reuse: bool) -> tuple[bool, int, str, Path]:
-        """Whether an attempt converged, its steps, and the last output with its place."""
-        steps = 0
-        for preliminary in stages:
-            output = workdir / f"attempt-{attempt}{'-pbe' if preliminary else ''}.out"
-            source = cp2k_input(atoms, settings, safe=safe, preliminary=preliminary, reuse=reuse)
-            output.with_suffix(".inp").write_text(source)
-            text = run_cp2k(argv, output, environment, deadline, settings["timeout_s"])
-            converged, stage_steps = scf_verdict(text)
-            steps += stage_steps
-            if not converged:
-                break
-        return converged, steps, text, output
-
-    try:
-        for attempt, (safe, reuse) in enumerate(attempts, start=1):
-            try:
-                converged, steps, text, output = scf(attempt, safe, reuse)
-            except LabelFailed:
-                # a damaged wave function of another frame is not this one's fault
-                if not reuse:
-                    raise
-                previous.unlink(missing_ok=True)
-                continue
-            if converged:
-                energy, forces, stress, version = parse_output(text, len(atoms), output)
-                if settings["reuse_wave_functions"] and wave_function.exists():
-                    wave_function.replace(previous)
-                info = {
-                    "scf_steps": steps,
-                    "attempts": attempt,
-                    "guess": "previous frame" if reuse else "atoms",
-                    "version": f"CP2K {version}",
-                    "command": shlex.join(argv),
-                }
-                return RawLabel(energy, forces, stress, info)
-    finally:
-        # wave functions are the only large files; the one for the next frame has been moved
-        for path in workdir.glob("*.wfn*"):
-            path.unlink()
+    for number, (safe, reuse) in enumerate(attempts, start=1):
+        place = workdir / f"attempt-{number}"
+        try:
+            converged, steps, text, output = _attempt(atoms, settings, safe, reuse, place, run)
+        except LabelFailed:
+            # a damaged wave function of another frame is not this one's fault
+            if not reuse:
+                raise
+            previous.unlink(missing_ok=True)
+            continue
+        if converged:
+            energy, forces, stress, version = parse_output(text, len(atoms), output)
+            if settings["reuse_wave_functions"] and wave_function.exists():
+                wave_function.replace(previous)
+            guess = "previous frame" if reuse else "atoms"
+            info = {"scf_steps": steps, "attempts": number, "guess": guess}
+            return RawLabel(energy, forces, stress, info | {"version": f"CP2K {version}"})
     raise LabelFailed(
         f"SCF not converged in {steps} steps, nor before with the faster minimiser",
         permanent=True,
@@ -136,152 +235,73 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     )
 
 
+def _attempt(
+    atoms: Atoms,
+    settings: dict[str, Any],
+    safe: bool,
+    reuse: bool,
+    place: Path,
+    run: Callable[[Path], str],
+) -> tuple[bool, int, str, Path]:
+    """Whether an attempt converged, its steps, and the last output with its place."""
+    steps = 0
+    # rVV10 costs four times as much per step, so it starts from PBE's wave function
+    stages = (True, False) if settings["dispersion"] == "rvv10" else (False,)
+    for preliminary in stages:
+        output = place.with_name(f"{place.name}{'-pbe' if preliminary else ''}.out")
+        source = cp2k_input(atoms, settings, safe=safe, preliminary=preliminary, reuse=reuse)
+        output.with_suffix(".inp").write_text(source)
+        text = run(output)
+        require_verdict(text, output)
+        converged, stage_steps = scf_verdict(text)
+        steps += stage_steps
+        if not converged:
+            break
+    return converged, steps, text, output
+
+
 def _shared_name(atoms: Atoms, settings: dict[str, Any]) -> str:
     """Name of the wave function that frames of the same atoms and settings hand on."""
-    owner = canonical_json([atoms.numbers.tolist(), physics_settings(settings)])
+    owner = canonical_json([atoms.numbers.tolist(), physics(settings, atoms)])
     return f"{hashlib.sha256(owner.encode()).hexdigest()[:16]}.wfn"
 
 
-def cp2k_input(
-    atoms: Atoms,
-    settings: dict[str, Any],
-    *,
-    safe: bool = False,
-    preliminary: bool = False,
-    reuse: bool = False,
-) -> str:
-    """CP2K's input for one frame.
-
-    Parameters
-    ----------
-    atoms : frame (A), any cell.
-    settings : the `cp2k` settings.
-    safe : conjugate gradients with a line search and twice the outer loops, for a second try.
-    preliminary : energy without dispersion, leaving the wave function from which the calculation
-        with rVV10 starts.
-    reuse : start from the wave function in the frame's folder.
-
-    Raises
-    ------
-    ValueError : the frame is not periodic, or an element has no kind.
-    """
-    if not all(atoms.pbc):
-        raise ValueError("CP2K labels need a frame that is periodic in three directions")
-    elements = list(dict.fromkeys(atoms.get_chemical_symbols()))
-    for element in elements:
-        if element not in settings["kinds"]:
-            raise ValueError(
-                f"the frame has {element}, but the system file has no cp2k.kinds.{element}: "
-                "give it a basis_set and a potential"
-            )
-    dispersion = "none" if preliminary else settings["dispersion"]
-    from_file = reuse or dispersion == "rvv10"
-    keep = preliminary or settings["reuse_wave_functions"]
-    dft: dict[str, Any] = {
-        "BASIS_SET_FILE_NAME": settings["basis_set_file"],
-        "POTENTIAL_FILE_NAME": settings["potential_file"],
-        "CHARGE": settings["charge"],
-        "QS": {"METHOD": settings["method"], "EPS_DEFAULT": float(settings["eps_default"])},
-        "MGRID": {"CUTOFF": settings["cutoff_Ry"], "REL_CUTOFF": settings["rel_cutoff_Ry"]},
-        "SCF": _scf(settings, safe, "RESTART" if from_file else "ATOMIC", keep),
-        "XC": {f"XC_FUNCTIONAL {settings['functional']}": {}, **_dispersion(dispersion)},
-    }
-    if from_file:
-        dft["WFN_RESTART_FILE_NAME"] = _WAVE_FUNCTION
-    cell = {
-        axis: " ".join(f"{x:.12f}" for x in vector)
-        for axis, vector in zip("ABC", atoms.cell[:], strict=True)
-    }
-    coordinates = [
-        f"{symbol} " + " ".join(f"{x:.10f}" for x in position)
-        for symbol, position in zip(atoms.get_chemical_symbols(), atoms.positions, strict=True)
+def _setting_mistakes(settings: dict[str, Any]) -> list[str]:
+    known = _EFFORT | _PHYSICS
+    found = [f"the setting cp2k.{key} is missing" for key in sorted(known) if key not in settings]
+    found += [
+        f"cp2k.{key} is not a setting of the cp2k labeler" for key in settings if key not in known
     ]
-    kinds = {
-        f"KIND {element}": {key.upper(): value for key, value in settings["kinds"][element].items()}
-        for element in elements
-    }
-    sections = {
-        "GLOBAL": {
-            "PROJECT": _PROJECT,
-            "RUN_TYPE": "ENERGY" if preliminary else "ENERGY_FORCE",
-            "PRINT_LEVEL": "LOW",
-        },
-        "FORCE_EVAL": {
-            "METHOD": "QS",
-            "STRESS_TENSOR": "NONE" if preliminary else "ANALYTICAL",
-            "DFT": dft,
-            "SUBSYS": {"CELL": cell, "COORD": coordinates, **kinds},
-            "PRINT": {} if preliminary else {"FORCES": {"NDIGITS": 12}, "STRESS_TENSOR": {}},
-        },
-    }
-    return "\n".join(_render(sections)) + "\n"
+    found += [
+        f"cp2k.{key} is {settings[key]!r}; it can be {', '.join(choices)}"
+        for key, choices in _CHOICES.items()
+        if key in settings and settings[key] not in choices
+    ]
+    return found
 
 
-def _scf(settings: dict[str, Any], safe: bool, guess: str, keep_wave_function: bool) -> dict:
-    if safe:
-        minimiser = {
-            "MINIMIZER": "CG",
-            "LINESEARCH": "2PNT",
-            "PRECONDITIONER": "FULL_SINGLE_INVERSE",
-        }
-    else:
-        minimiser = {"MINIMIZER": "DIIS", "PRECONDITIONER": "FULL_ALL", "ENERGY_GAP": 0.1}
-    eps_scf = float(settings["eps_scf"])
-    outer_loops = settings["max_outer_scf"] * (2 if safe else 1)
-    return {
-        "SCF_GUESS": guess,
-        "EPS_SCF": eps_scf,
-        "MAX_SCF": settings["max_scf"],
-        "OT": minimiser,
-        "OUTER_SCF": {"EPS_SCF": eps_scf, "MAX_SCF": outer_loops},
-        "PRINT": {
-            f"RESTART {'ON' if keep_wave_function else 'OFF'}": {"BACKUP_COPIES": 0},
-            "RESTART_HISTORY OFF": {},
-        },
-    }
+def seconds(settings: dict[str, Any], ions: int) -> float:
+    """Time of one frame on one core, by the square of the ions, from the times in workflow/README.md."""
+    dearer = 2 if settings["dispersion"] == "rvv10" else 1
+    if settings["method"] == "GAPW":
+        dearer *= 2
+    return 80 * (ions / 32) ** 2 * dearer
 
 
-def _dispersion(name: str) -> dict:
-    if name == "d3":
-        pairs = {
-            "TYPE": "DFTD3",
-            "PARAMETER_FILE_NAME": "dftd3.dat",
-            "REFERENCE_FUNCTIONAL": "PBE",
-            "R_CUTOFF": "[angstrom] 15",
-        }
-        return {"VDW_POTENTIAL": {"POTENTIAL_TYPE": "PAIR_POTENTIAL", "PAIR_POTENTIAL": pairs}}
-    if name == "rvv10":
-        # b and C of the original rVV10; CP2K's default kernel file is that of another functional
-        kernel = {
-            "TYPE": "RVV10",
-            "PARAMETERS": "6.3 0.0093",
-            "KERNEL_FILE_NAME": "rVV10_kernel_table.dat",
-        }
-        return {"VDW_POTENTIAL": {"POTENTIAL_TYPE": "NON_LOCAL", "NON_LOCAL": kernel}}
-    return {}
+def megabytes(settings: dict[str, Any], ions: int) -> float:
+    """Memory of one calculation: CP2K takes 1.1 GB for 32 ions."""
+    return 40 * ions
 
 
-def _render(section: dict | list, indent: str = "") -> Iterator[str]:
-    """Lines of an input section: dictionaries are sections, lists raw lines, the rest keywords."""
-    if isinstance(section, list):
-        yield from (indent + line for line in section)
-        return
-    for name, value in section.items():
-        if isinstance(value, (dict, list)):
-            yield f"{indent}&{name}"
-            yield from _render(value, indent + "  ")
-            yield f"{indent}&END {name.split()[0]}"
-        else:
-            yield f"{indent}{name} {value}"
-
-
-def _check_settings(settings: dict[str, Any]) -> None:
-    for key in sorted(_EFFORT | _PHYSICS):
-        if key not in settings:
-            raise ValueError(f"the setting cp2k.{key} is missing")
-    for key in settings:
-        if key not in _EFFORT | _PHYSICS:
-            raise ValueError(f"cp2k.{key} is not a setting of the cp2k labeler")
-    for key, choices in _CHOICES.items():
-        if settings[key] not in choices:
-            raise ValueError(f"cp2k.{key} is {settings[key]!r}; it can be {', '.join(choices)}")
+RECORD = Labeler(
+    name="cp2k",
+    label=label,
+    options=OPTIONS,
+    settings_of=settings_of,
+    physics=physics,
+    mistakes=mistakes,
+    environment="cp2k",
+    seconds=seconds,
+    megabytes=megabytes,
+    effort=frozenset(_EFFORT),
+)

@@ -32,7 +32,7 @@ def launch_command(command: str, threads: int) -> tuple[list[str], dict[str, str
             raise FileNotFoundError(
                 f"cp2k.command is {command!r}, but there is no program {program!r} here. "
                 "Install CP2K with `apt-get install cp2k`, through the conda environment "
-                "envs/cp2k.yaml or with `module load`, or run a study whose labeler is lammps"
+                "envs/cp2k.yaml or with `module load`, or run a study whose labeler is potential"
             )
     # CP2K runs in the frame's folder, where a relative path would lead nowhere
     words[0] = os.path.abspath(shutil.which(words[0]))
@@ -51,11 +51,25 @@ def launch_command(command: str, threads: int) -> tuple[list[str], dict[str, str
 def run_cp2k(
     argv: list[str], output: Path, environment: dict, deadline: float, timeout_s: float
 ) -> str:
-    """Run CP2K on the input beside `output`; return what it wrote.
+    """Run CP2K on the input beside ``output``; return what it wrote.
+
+    Parameters
+    ----------
+    argv
+        Words of the command without CP2K's own.
+    output
+        File for what CP2K writes; the input has the same name with `.inp`.
+    environment
+        Environment variables of the process.
+    deadline
+        Of ``time.monotonic``, in s.
+    timeout_s
+        Time limit that the message names.
 
     Raises
     ------
-    LabelFailed : not permanent; killed, crashed, or past the deadline.
+    LabelFailed
+        Not permanent, if CP2K was killed, crashed, or was past the deadline.
     """
     errors = output.with_suffix(".err")
     argv = [*argv, "-i", output.with_suffix(".inp").name]

@@ -4,9 +4,11 @@
     <store>/failures/<key>.json               why a frame has no label
     <store>/failures/<key>/run-N/             output kept of the N-th failed run
     <store>/locks/<key>                       empty; held while a frame is computed
+    <store>/format.json                       that labels have today's keys, see `migrate`
 
-The key of a label is a hash of species, positions, cell and the labeler's settings, so that the
-same calculation is never done twice, whichever selection, study or run asks for it.
+The key of a label is a hash of species, positions, cell and of those settings of the labeler that
+decide this label, so that the same calculation is never done twice, whichever selection, study or
+run asks for it.
 """
 
 import hashlib
@@ -22,6 +24,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from minset.label.access import access_told
+
 _FORMAT = "minset-label-1"
 
 
@@ -30,10 +34,13 @@ class LabelFailed(Exception):
 
     Attributes
     ----------
-    reason : what went wrong, in a sentence.
-    permanent : True where the same calculation would fail again (SCF not converged, net force,
-        NaN, missing forces), False for what may pass (killed, crashed, time limit).
-    output : file or folder of the labeler's output, None where there is none.
+    reason
+        What went wrong, in a sentence.
+    permanent
+        True where the same calculation would fail again (SCF not converged, net force, NaN, stars
+        for a number), False for what may pass (killed, crashed, time limit).
+    output
+        File or folder of the labeler's output, None where there is none.
     """
 
     def __init__(self, reason: str, permanent: bool, output: Path | None = None):
@@ -41,6 +48,13 @@ class LabelFailed(Exception):
         self.reason = reason
         self.permanent = permanent
         self.output = output
+
+
+class LabelerUnusable(Exception):
+    """A labeler that would give no label for any frame, such as a program of an unknown version.
+
+    It stops a batch at once, and no frame is blamed.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +104,10 @@ class Failure:
 def canonical_json(data: Any) -> str:
     """JSON in which equal data give equal text: sorted keys, 400 and 400.0 the same number.
 
-    Raises ValueError on NaN and infinity, TypeError on what JSON cannot hold.
+    Raises
+    ------
+    ValueError, TypeError
+        On NaN and infinity, and on what JSON cannot hold.
     """
     return json.dumps(_plain(data), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -110,13 +127,17 @@ def label_key(atoms: Atoms, labeler: str, settings: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    atoms : frame; species, positions (A), cell (A) and periodicity count, to the last bit.
-    labeler : name of the labeler.
-    settings : the settings that change the label (`physics_settings` of the labeler).
+    atoms
+        Frame; species, positions (A), cell (A) and periodicity count, to the last bit.
+    labeler
+        Name of the labeler.
+    settings
+        What decides the label of this frame, see ``Labeler.physics``.
 
     Raises
     ------
-    ValueError : a position or cell vector is not a finite number.
+    ValueError
+        If a position or cell vector is not a finite number.
     """
     arrays = (
         np.asarray(atoms.numbers, dtype="<i8"),
@@ -150,6 +171,11 @@ def read_label(store: Path, key: str) -> Label | None:
 
     A file that is truncated, altered or that belongs to another key is moved aside to
     `<key>.json.corrupt-N` with a warning and counts as absent.
+
+    Raises
+    ------
+    OSError
+        If there is no access to it.
     """
     return _read(label_path(store, key), lambda document: _label(document, key))
 
@@ -232,7 +258,8 @@ def _failure(document: dict) -> Failure:
 
 def _read(path: Path, build):
     try:
-        text = path.read_bytes()
+        with access_told(path):
+            text = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
@@ -257,8 +284,10 @@ def _set_aside(path: Path) -> Path:
 def _write_atomically(path: Path, document: dict) -> None:
     """Write JSON beside its place, to the disk, then rename: a reader sees all of it or nothing."""
     text = json.dumps(document, indent=1, allow_nan=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
+    with access_told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = {"dir": path.parent, "prefix": f".{path.stem}-", "suffix": ".part"}
+        handle, temporary = tempfile.mkstemp(**place)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -12,8 +12,9 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from minset.contacts import closest_matrix_A
-from minset.evaluation import Evaluation, Evaluator, Unusable, require_usable
+from minset.evaluation import Evaluation, Unusable, require_usable
 from minset.md.cell import box_of
+from minset.model import evaluator_of
 from minset.potential import commands_of
 
 # Dynamics beyond these count as broken; a study can change them.
@@ -75,7 +76,7 @@ def model_engine(
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
         numbers = np.array([atomic_numbers[s] for s in symbols])
-        evaluate = _evaluator_of(folder, numbers, threads, reference)
+        evaluate = evaluator_of(folder, numbers, threads, reference)
         complaint: list[Alarm] = []
         failure: list[Exception] = []
         # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
@@ -121,15 +122,6 @@ def model_engine(
         return alarm
 
     return attach
-
-
-def _evaluator_of(folder: Path, numbers: np.ndarray, threads: int, reference: bool) -> Evaluator:
-    from minset.model.evaluators import evaluator_of
-
-    file = "model.pt" if reference else "compressed.npz"
-    if not (Path(folder) / file).exists():
-        file = "gap.xml"
-    return evaluator_of([Path(folder) / file], numbers, threads)
 
 
 def _alarm_check(

@@ -83,7 +83,7 @@ def random_insertion(
                 break
         else:
             raise ValueError(
-                f"no room for {ions} ions of {name_of(system)} at {density_g_cm3:g} g/cm^3; "
+                f"no room for {ions} atoms of {name_of(system)} at {density_g_cm3:g} g/cm^3; "
                 "give a lower density"
             )
     order = np.argsort([list(system["species"]).index(s) for s in symbols], kind="stable")

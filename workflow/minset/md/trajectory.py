@@ -69,6 +69,8 @@ class Trajectory:
     @property
     def widths_A(self) -> np.ndarray:
         """Distances between opposite faces of the cells in A, shape (T, 3)."""
+        if self.is_orthogonal:
+            return self.cell_lengths_A
         return 1 / np.linalg.norm(np.linalg.inv(self.cells_A), axis=1)
 
 
@@ -166,7 +168,8 @@ def ordered_species(trajectory: Trajectory) -> list[str]:
 def _read_header(file: BinaryIO, path: Path) -> tuple[int, int, np.ndarray, tuple[str, ...]] | None:
     """Step, number of atoms, box (4, 3) in A and columns of the next frame.
 
-    The box is its lower corner and three lattice vectors. None at the end of the file, also when it cuts the header.
+    The box is its lower corner and three lattice vectors. None at the end of the file, also when it
+    cuts the header.
     """
     lines = [line.decode(errors="replace") for line in islice(file, HEADER_LINES)]
     if len(lines) < HEADER_LINES or not lines[-1].endswith("\n"):

@@ -8,6 +8,8 @@ force calls, and a list is a small part of the steps that it serves.
 import numpy as np
 from vesin import NeighborList
 
+from minset.evaluation import require_apart, require_usable
+
 
 class VerletList:
     """Pairs within a cutoff and a skin, listed anew only when one could be missing.
@@ -49,8 +51,15 @@ class VerletList:
         -------
         continuous, renewed
             Positions for which the listed shifts hold: an atom that was wrapped since the list was
-            made is followed to its image. And whether the list was made anew.
+            made is followed to its image, one far outside the cell has an image near it. And whether
+            the list was made anew.
+
+        Raises
+        ------
+        minset.evaluation.Unusable
+            If the configuration has no neighbour list.
         """
+        require_usable(positions, cell)
         if self._made_at is not None:
             old, old_cell, inverse = self._made_at
             strain = 0.0
@@ -64,6 +73,7 @@ class VerletList:
             farthest = np.sqrt(np.einsum("nd,nd->n", displacement, displacement).max())
             if 2 * farthest + self.reach * strain <= self.skin:
                 return old @ cell + displacement, False
+        positions = near_cell(positions, cell)
         self.i, self.j, self.shifts = self._search.compute(
             points=positions, box=cell, periodic=True, quantities="ijS"
         )
@@ -72,16 +82,56 @@ class VerletList:
         return positions, True
 
 
+def near_cell(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Images of atoms less than a cell outside of it, so that few lattice vectors lie between them.
+
+    What is near already stays as it is, to the last digit.
+
+    Parameters
+    ----------
+    positions
+        In A, shape (n, 3).
+    cell
+        Lattice vectors as rows, in A, shape (3, 3).
+
+    Returns
+    -------
+    np.ndarray
+        In A, shape (n, 3).
+    """
+    cells = np.floor(positions @ np.linalg.inv(cell))
+    cells[np.abs(cells) <= 1] = 0
+    return positions - cells @ cell if cells.any() else positions
+
+
 def undirected_pairs(
     positions: np.ndarray, cell: np.ndarray, cutoff_A: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs within a cutoff once, sorted by their first atom.
 
+    Parameters
+    ----------
+    positions
+        In A, shape (n, 3), wrapped or not.
+    cell
+        Lattice vectors as rows, in A, shape (3, 3). One smaller than the cutoff has a pair once for
+        each image.
+    cutoff_A
+        Pairs closer than this are listed.
+
     Returns
     -------
     i, j, vectors
         Indices of the atoms, shape (p,), and r_j - r_i in A, shape (p, 3).
+
+    Raises
+    ------
+    minset.evaluation.Unusable
+        If the configuration has no neighbour list, or two atoms are at the same place.
     """
+    require_usable(positions, cell)
+    positions = near_cell(positions, cell)
     search = NeighborList(cutoff=cutoff_A, full_list=False, sorted=True, n_threads=1)
     i, j, vectors = search.compute(points=positions, box=cell, periodic=True, quantities="ijD")
+    require_apart(np.sqrt(np.einsum("pd,pd->p", vectors, vectors)))
     return i.astype(np.int64), j.astype(np.int64), vectors

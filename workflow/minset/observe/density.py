@@ -138,7 +138,7 @@ RECORD = Observable(
     caption="Mean density, temperature and pressure of each simulation at constant pressure and "
     "engine, with the experiment at the same temperature where its fit is valid.",
     ensembles=("npt",),
-    experiment={"density": experimental_density},
+    experiment={"density": ("density", experimental_density)},
     seconds=lambda ions: 0.0,
     megabytes=lambda ions: 0.0,
 )

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.signal import find_peaks, savgol_filter
 
 from minset.md.trajectory import Trajectory, ordered_species, read_trajectory, to_universe
 from minset.names import is_model
@@ -170,6 +169,8 @@ def rdf_peaks(rdfs: pd.DataFrame) -> pd.DataFrame:
         ``coordination_number`` (ions of the second species closer than the minimum); NaN where
         the range shows no peak or no minimum behind it.
     """
+    from scipy.signal import find_peaks
+
     rows = []
     for pair, rdf in rdfs.groupby("pair", sort=False):
         r, g = rdf["r_A"].to_numpy(), rdf["g"].to_numpy()
@@ -280,6 +281,8 @@ def rdf_differences(paths: list[str], rows: list[dict]) -> pd.DataFrame:
 
 def _smoothed(r: np.ndarray, g: np.ndarray) -> np.ndarray:
     """RDF (bins,) after a cubic Savitzky-Golay filter of 0.3 A, where that spans enough bins."""
+    from scipy.signal import savgol_filter
+
     window = round(SMOOTHING_A / (r[1] - r[0])) // 2 * 2 + 1
     return savgol_filter(g, window, 3) if 5 <= window <= len(g) else g
 

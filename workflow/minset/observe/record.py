@@ -75,7 +75,8 @@ class Observable:
         ``mistakes(settings, simulation, edge_A)`` -> what is wrong before a run, each beginning with
         the key of the simulation; ``edge_A`` is the smallest height of its cell, None if not known.
     experiment : dict
-        By study-wide table, ``(reference, temperature_K)`` -> rows of the experimental fits that are
+        By study-wide table, the key of ``reference`` in a system file that it shows, and
+        ``(reference, temperature_K)`` -> rows of the experimental fits that are
         valid there; `reference` is that of a system file.
     seconds, megabytes : callable
         Cost from the number of ions of all frames together, one core, without the force calls of a
@@ -92,7 +93,9 @@ class Observable:
     ensembles: tuple[str, ...] = ()
     needs: Callable[[dict], str] = needs_nothing
     mistakes: Callable[[dict, dict, float | None], list[str]] = nothing_amiss
-    experiment: dict[str, Callable[[dict, float], list[dict]]] = field(default_factory=dict)
+    experiment: dict[str, tuple[str, Callable[[dict, float], list[dict]]]] = field(
+        default_factory=dict
+    )
     seconds: Callable[[float], float] = seconds_of_frames
     megabytes: Callable[[float], float] = megabytes_of_frames
 

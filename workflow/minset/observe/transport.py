@@ -439,7 +439,7 @@ RECORD = Observable(
     ensembles=("nvt", "nve"),
     mistakes=transport_mistakes,
     experiment={
-        "diffusion": experimental_diffusion,
-        "conductivity": experimental_conductivity,
+        "diffusion": ("self_diffusion", experimental_diffusion),
+        "conductivity": ("ionic_conductivity", experimental_conductivity),
     },
 )

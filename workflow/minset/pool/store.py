@@ -1,12 +1,10 @@
 """Pools on disk: one H5MD file, any frame of it readable without the others.
 
 H5MD through znh5md: a documented HDF5 layout that other programs read, exact float64, random access.
+Each frame has its own species, order, cell and number of atoms: arrays of atoms are as long as the
+largest frame, and NaN stands behind the atoms of a smaller one, and where a frame lacks a value.
 """
 
-import contextlib
-import functools
-import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,13 +14,12 @@ import numpy as np
 import pandas as pd
 import znh5md
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols
 
 from minset.files import written_aside
+from minset.pool.access import opened, seal
 from minset.units import density_g_cm3
-
-# a pool ends in these bytes and a hash of all before them; HDF5 does not look beyond its own end
-_SEAL, _DIGEST = b"minset-blake2b-1", 32
 
 
 def write_pool(path: Path, frames: Iterable[Atoms], frames_per_block: int = 1024) -> None:
@@ -31,11 +28,38 @@ def write_pool(path: Path, frames: Iterable[Atoms], frames_per_block: int = 1024
     with written_aside(path) as aside:
         pool = znh5md.IO(aside, variable_shape=False, compression="gzip", chunk_size=[16, 128])
         while block := list(islice(frames, frames_per_block)):
-            pool.extend(block)
-        with open(aside, "rb+") as file:
-            digest = _digest(file, os.path.getsize(aside))
-            file.seek(0, os.SEEK_END)
-            file.write(_SEAL + digest)
+            pool.extend([_with_energies(block[0], block), *block[1:]])
+        _fill_up(aside)
+        seal(aside)
+
+
+def _with_energies(first: Atoms, block: list[Atoms]) -> Atoms:
+    """The first frame of a block, with atomic energies if any has them: NaN where it knows none.
+
+    By this frame znh5md decides whether a property of the calculator stands with the atoms.
+    """
+    known, *others = [frame.calc.results if frame.calc else {} for frame in block]
+    if "energies" in known or not any("energies" in results for results in others):
+        return first
+    image, unknown = first.copy(), np.full(len(first), np.nan)
+    image.calc = SinglePointCalculator(image, **known, energies=unknown)
+    return image
+
+
+def _fill_up(path: Path) -> None:
+    """Give each property a row for each frame: it ends at the last block that had it."""
+    with h5py.File(path, "r") as file:
+        frames, short = len(file["particles/atoms/species/value"]), []
+
+        def look(name, item):
+            if name.endswith("/value") and len(item) < frames:
+                short.append(name)
+
+        file.visititems(look)
+    if short:
+        with h5py.File(path, "r+") as file:
+            for name in short:
+                file[name].resize(frames, axis=0)  # with the fill value: NaN, or no text
 
 
 def read_frames(path: Path, indices=None) -> list[Atoms]:
@@ -45,6 +69,8 @@ def read_frames(path: Path, indices=None) -> list[Atoms]:
     ------
     ValueError
         If the file is damaged or an index is beyond the pool.
+    OSError
+        If the file is not there, locked, or may not be read, as in all functions that read pools.
     """
     size = pool_size(path)
     wanted = np.arange(size) if indices is None else np.asarray(indices, dtype=int)
@@ -58,8 +84,8 @@ def read_frames(path: Path, indices=None) -> list[Atoms]:
 
 def pool_size(path: Path) -> int:
     """Number of frames of a pool, or of one of its runs; ValueError if the file is damaged."""
-    with _damage_named(path), h5py.File(path) as file:
-        return len(file["particles/atoms/position/value"])
+    with opened(path) as file:
+        return len(_particles(file)["position/value"])
 
 
 def join_runs(path: Path, runs: dict[int, Path], frames_per_block: int = 1024) -> pd.DataFrame:
@@ -102,127 +128,147 @@ def join_runs(path: Path, runs: dict[int, Path], frames_per_block: int = 1024) -
 
 
 def _read(path: Path, which: slice | list[int]) -> list[Atoms]:
-    with _damage_named(path):
-        frames = znh5md.IO(path)[which] if which else []
+    with opened(path) as file:
+        frames = znh5md.IO(file_handle=file)[which] if which else []
         for frame in frames:
             volume = abs(np.linalg.det(frame.cell))
             if not (np.isfinite(frame.positions).all() and 0 < volume < np.inf):
                 raise ValueError("positions or cell of a frame could not be used")
             if not (0 < frame.numbers.min() and frame.numbers.max() < len(chemical_symbols)):
                 raise ValueError("a frame has an atom of no element")
+            _restore_nan(frame)
         return frames
 
 
-@contextlib.contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    """Turn what HDF5 says of a damaged file into a line with the remedy."""
-    try:
-        status = os.stat(path)
-        _require_whole(path, status.st_size, status.st_mtime_ns)
-        yield
-    except Exception as error:  # HDF5 and znh5md raise many kinds
-        raise ValueError(
-            f"the pool {path} cannot be read ({error}); remove it and run the pool again"
-        ) from error
+def _restore_nan(frame: Atoms) -> None:
+    """Put back what znh5md took for padding: NaN at the end of the values of the atoms."""
+    results = frame.calc.results if frame.calc else {}
+    for name, shape in (("energies", (len(frame),)), ("forces", (len(frame), 3))):
+        value = results.get(name)
+        if value is not None and value.shape != shape:
+            results[name] = np.full(shape, np.nan)
+            results[name][tuple(map(slice, value.shape))] = value
 
 
-@functools.lru_cache(maxsize=64)
-def _require_whole(path: Path, size: int, changed_ns: int) -> None:
-    """HDF5 crashes over some damage and reads zeros over other: compare the file with its seal.
-
-    A file without one, as other programs write it, passes.
-    """
-    with open(path, "rb") as file:
-        end = max(0, size - len(_SEAL) - _DIGEST)
-        file.seek(end)
-        seal = file.read()
-        file.seek(0)
-        if seal.startswith(_SEAL) and seal != _SEAL + _digest(file, end):
-            raise ValueError("its content does not match its checksum")
-
-
-def _digest(file, size: int) -> bytes:
-    """Hash of the first ``size`` bytes of an open file."""
-    digest = hashlib.blake2b(digest_size=_DIGEST)
-    while size and (block := file.read(min(size, 2**20))):
-        digest.update(block)
-        size -= len(block)
-    return digest.digest()
-
-
-# name of a property of the pool: where it is in the file, and what is made of it
+# name of a property of the pool: what it is called in the file, and what is made of it
 _PROPERTIES = {
-    "energy_eV": ("observables/atoms/potential_energy", None),
-    "atomic_energies_eV": ("particles/atoms/energies", None),
-    "force_size_eV_A": ("particles/atoms/force", lambda block: np.linalg.norm(block, axis=-1)),
+    "energy_eV": ("potential_energy", None),
+    "atomic_energies_eV": ("energies", None),
+    "force_size_eV_A": ("force", lambda block: np.linalg.norm(block, axis=-1)),
 }
 
 
 def read_property(path: Path, name: str, frames_per_block: int = 4096) -> np.ndarray:
-    """A property of all frames of a pool: per frame, shape (T,), or per atom, shape (T, n).
+    """A property of all frames of a pool.
 
     Parameters
     ----------
+    path
+        Pool file.
     name
         ``energy_eV``, ``atomic_energies_eV`` or ``force_size_eV_A``.
     frames_per_block
         Bounds the memory beyond the result's.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of frames, shape (T,), or of atoms, shape (T, n_max). NaN for padding, and where the file does
+        not know it: a pool of another program may have no energies.
 
     Raises
     ------
     ValueError
         If the file is damaged.
     """
-    place, reduce = _PROPERTIES[name]
-    with _damage_named(path), h5py.File(path) as file:
-        data = file[f"{place}/value"]
-        blocks = []
-        for begin in range(0, len(data), frames_per_block):
-            block = data[begin : begin + frames_per_block]
-            blocks.append(reduce(block) if reduce else block)
-        return np.concatenate(blocks)
+    key, reduce = _PROPERTIES[name]
+    with opened(path) as file:
+        particles = _particles(file)
+        shape = particles["species/value"].shape
+        values = np.full(shape[:1] if name == "energy_eV" else shape, np.nan)
+        # znh5md has atomic energies here or there, depending on whether the first frame has any
+        for group in (f"observables{particles.name.removeprefix('/particles')}", particles.name):
+            if f"{group}/{key}/value" not in file:
+                continue
+            data = file[f"{group}/{key}/value"]
+            for begin in range(0, len(data), frames_per_block):
+                block = data[begin : begin + frames_per_block]
+                block = reduce(block) if reduce else block
+                part = values[begin : begin + len(block)][..., : block.shape[-1]]
+                np.copyto(part, block, where=np.isnan(part))
+        return values
 
 
 def read_numbers(path: Path) -> np.ndarray:
-    """Atomic numbers of the frames of a pool, shape (n,); ValueError if the file is damaged."""
-    with _damage_named(path), h5py.File(path) as file:
-        return file["particles/atoms/species/value"][0].astype(int)
+    """Atomic numbers of all frames of a pool, shape (T, n_max), uint8, 0 for padding.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    with opened(path) as file:
+        return _numbers(_particles(file)["species/value"][:])
 
 
 def read_geometries(
     path: Path, frames_per_batch: int
-) -> tuple[np.ndarray, int, Iterator[tuple[int, np.ndarray, np.ndarray]]]:
-    """Positions and cells of a pool that may be larger than memory.
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Geometries of a pool that may be larger than memory, batch by batch.
 
-    Returns
-    -------
-    numbers, frames, batches
-        Atomic numbers (n,), the number of frames, and an iterator over the number of the first frame
-        of a batch, its positions (b, n, 3) and its cells (b, 3, 3), in A.
+    Yields
+    ------
+    begin, numbers, positions, cells
+        Index of the first frame of the batch; atomic numbers, shape (b, n_max), 0 for padding, which
+        stands behind a frame's atoms; positions (b, n_max, 3) and cells (b, 3, 3) in A.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
     """
+    for begin in range(0, pool_size(path), frames_per_batch):
+        batch = slice(begin, begin + frames_per_batch)
+        with opened(path) as file:
+            particles = _particles(file)
+            numbers = _numbers(particles["species/value"][batch])
+            positions = particles["position/value"][batch]
+            cells = particles["box/edges/value"][batch]
+        yield begin, numbers, positions, cells
 
-    def batches():
-        with h5py.File(path) as file:
-            for begin in range(0, frames, frames_per_batch):
-                with _damage_named(path):
-                    atoms, batch = file["particles/atoms"], slice(begin, begin + frames_per_batch)
-                    block = atoms["position/value"][batch], atoms["box/edges/value"][batch]
-                yield begin, *block
 
-    frames = pool_size(path)
-    return read_numbers(path), frames, batches()
+def _particles(file: h5py.File) -> h5py.Group:
+    """The atoms of a pool: ``atoms`` in our own, the first group in those of other programs."""
+    return file["particles"][next(iter(file["particles"]))]
+
+
+def _numbers(species: np.ndarray) -> np.ndarray:
+    """Atomic numbers from what the file has, NaN behind the atoms of a frame."""
+    real = ~np.isnan(species)
+    if not (real[:, 0].all() and (real[:, 1:] <= real[:, :-1]).all()):
+        raise ValueError("a frame has no atoms, or an atom without a species")
+    numbers = np.where(real, species, 1)
+    if not ((numbers > 0) & (numbers < len(chemical_symbols)) & (numbers % 1 == 0)).all():
+        raise ValueError("a frame has an atom of no element")
+    return np.where(real, numbers, 0).astype(np.uint8)
 
 
 def summary(frames: list[Atoms]) -> pd.DataFrame:
-    """One row per frame: index, MD run, time, temperature, pressure, density, energy per atom."""
+    """One row per frame: index, MD run, time, temperature, pressure, density, energy per atom.
+
+    What a frame does not know is NaN.
+    """
+    names = ("run", "time_ps", "temperature_K", "pressure_bar")
     return pd.DataFrame(
-        {
-            "frame": range(len(frames)),
-            "run": [f.info["run"] for f in frames],
-            "time_ps": [f.info["time_ps"] for f in frames],
-            "temperature_K": [f.info["temperature_K"] for f in frames],
-            "pressure_bar": [f.info["pressure_bar"] for f in frames],
+        {"frame": range(len(frames))}
+        | {name: [frame.info.get(name, np.nan) for frame in frames] for name in names}
+        | {
             "density_g_cm3": [density_g_cm3(f.get_masses().sum(), f.cell.volume) for f in frames],
-            "potential_energy_eV_atom": [f.get_potential_energy() / len(f) for f in frames],
+            "potential_energy_eV_atom": [_energy_eV(frame) / len(frame) for frame in frames],
         }
     )
+
+
+def _energy_eV(frame: Atoms) -> float:
+    known = frame.calc.results if frame.calc else {}
+    return frame.get_potential_energy() if "energy" in known else np.nan

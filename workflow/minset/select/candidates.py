@@ -16,29 +16,68 @@ FRAMES = 512  # whose atoms are in memory at a time
 class Candidates:
     """Frames of a pool that may be picked, and what is known of them before labelling.
 
-    ``frames`` are pool indices, shape (m,); ``descriptors`` their rows, shape (m, d); ``runs`` the
-    numbers of the MD runs that they are from, shape (m,); ``pool`` is the pool file, for selectors
-    that look at classical energies or forces; ``atom_descriptors`` the file with the descriptors of
-    the atoms of all frames of the pool, shape (T, n, features), if the study has it. What a selector
-    writes to ``work`` is there when a killed selection is run again.
+    Attributes
+    ----------
+    frames
+        Pool indices, shape (m,).
+    descriptors
+        Rows of these frames, shape (m, d); None if the selector needs none.
+    runs
+        Numbers of the MD runs that they are from, shape (m,), NaN where the pool does not say.
+    pool
+        Pool file, for selectors that look at geometries, classical energies or forces.
+    work
+        Folder: what a selector writes there it finds again when a killed selection is run again.
+    atom_descriptors
+        File with the descriptors of the atoms of all frames of the pool, shape (T, n_max, features).
+    known
+        Pool indices of the picks of smaller sizes, in their order.
+    models
+        Folders of the members of a committee.
+    threads
+        For whatever the selector computes.
     """
 
     frames: np.ndarray
-    descriptors: np.ndarray
+    descriptors: np.ndarray | None
     runs: np.ndarray
     pool: Path
     work: Path
     atom_descriptors: Path | None = None
+    known: tuple[int, ...] = ()
+    models: tuple[Path, ...] = ()
+    threads: int = 1
 
 
 def read_candidates(
-    frames: pd.DataFrame, pool: Path, descriptors: Path, atom_descriptors: Path | None, work: Path
+    frames: pd.DataFrame,
+    pool: Path,
+    work: Path,
+    descriptors: Path | None = None,
+    atom_descriptors: Path | None = None,
+    **more,
 ) -> Candidates:
-    """What is known of some frames (``frame``, ``run``) of a pool."""
-    numbers = frames["frame"].to_numpy()
-    rows = np.load(descriptors, allow_pickle=False, mmap_mode="r")[numbers]
+    """What is known of some frames of a pool.
+
+    Parameters
+    ----------
+    frames
+        Table with ``frame`` and ``run``.
+    pool, work, atom_descriptors, **more
+        As in `Candidates`.
+    descriptors
+        File with the descriptors of all frames of the pool, shape (T, d).
+    """
+    indices = frames["frame"].to_numpy()
+    rows = np.load(descriptors, mmap_mode="r")[indices] if descriptors else None
     runs = frames["run"].to_numpy()
-    return Candidates(numbers, rows, runs, Path(pool), Path(work), atom_descriptors)
+    return Candidates(indices, rows, runs, Path(pool), Path(work), atom_descriptors, **more)
+
+
+def descriptor_files(paths) -> dict[str, Path]:
+    """Arguments of `read_candidates` from the files ``descriptors-<frames or atoms>.npy`` of a study."""
+    arguments = {"frames": "descriptors", "atoms": "atom_descriptors"}
+    return {arguments[Path(path).stem.rpartition("-")[2]]: Path(path) for path in paths}
 
 
 def standardised(descriptors: np.ndarray) -> np.ndarray:
@@ -50,41 +89,44 @@ def standardised(descriptors: np.ndarray) -> np.ndarray:
     return np.where(constant, 0.0, x).astype(np.float32)
 
 
-def read_atoms(candidates: Candidates) -> Callable[[np.ndarray], np.ndarray]:
+def read_atoms(candidates: Candidates) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
     """Reader of the descriptors of atoms, for pools that are larger than memory.
 
     Returns
     -------
-    callable
-        Takes numbers of candidates, shape (k,), gives shape (k, n, features + species), float32: each
-        feature with zero mean and unit variance over all atoms of a species, and a one in the column
-        of the atom's species.
+    read, real
+        A function of numbers of candidates, shape (k,), that gives shape (k, n_max, features + species),
+        float32: each feature with zero mean and unit variance over all atoms of a species, and a one in
+        the column of the atom's species; rows of padding are those of the frame's first atom. And which
+        rows are atoms and no padding, shape (m, n_max).
     """
-    numbers = read_numbers(candidates.pool)
-    is_species = (numbers == np.unique(numbers)[:, None]).astype(np.float32)
+    numbers = read_numbers(candidates.pool)[candidates.frames]
+    real = numbers > 0
+    kinds = np.unique(numbers[real])
+    species = np.searchsorted(kinds, np.where(real, numbers, numbers[:, :1]))
 
     def raw(chosen: np.ndarray) -> np.ndarray:
         # opened each time: pages of the file then never count as this process's memory for long
         rows = np.load(candidates.atom_descriptors, mmap_mode="r")[candidates.frames[chosen]]
         return np.asarray(rows, np.float32)
 
-    mean, square = 0.0, 0.0
+    mean, square, count = 0.0, 0.0, 0
     m = len(candidates.frames)
     for block in np.array_split(np.arange(m), max(1, m // FRAMES)):
         x = raw(block).astype(np.float64)
-        mean += np.einsum("sn,bnf->sf", is_species, x)
-        square += np.einsum("sn,bnf->sf", is_species, x**2)
-    count = m * is_species.sum(axis=1, keepdims=True)
+        is_species = (numbers[block, None] == kinds[:, None]).astype(np.float32)
+        mean += np.einsum("bsn,bnf->sf", is_species, x)
+        square += np.einsum("bsn,bnf->sf", is_species, x**2)
+        count += np.count_nonzero(is_species, axis=(0, 2))[:, None]
     mean, square = mean / count, square / count
     spread = np.sqrt(np.maximum(square - mean**2, 0.0))
     constant = spread <= 1e-6 * np.abs(mean)
     scale = np.where(constant, 0.0, 1.0 / np.where(constant, 1.0, spread))
-    mean, scale = (is_species.T @ a.astype(np.float32) for a in (mean, scale))
+    mean, scale = mean.astype(np.float32), scale.astype(np.float32)
+    columns = np.eye(len(kinds), dtype=np.float32)
 
     def read(chosen: np.ndarray) -> np.ndarray:
-        x = (raw(chosen) - mean) * scale
-        return np.concatenate(
-            [x, np.broadcast_to(is_species.T, (*x.shape[:2], len(is_species)))], axis=2
-        )
+        own = species[chosen]
+        return np.concatenate([(raw(chosen) - mean[own]) * scale[own], columns[own]], axis=2)
 
-    return read
+    return read, real

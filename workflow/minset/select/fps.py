@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from skmatter.sample_selection import FPS
 
 from minset.select.candidates import Candidates, standardised
+from minset.select.record import Selector
 
 
 def select_fps(candidates: Candidates, n: int, seed: int, options: dict) -> pd.DataFrame:
@@ -14,10 +14,12 @@ def select_fps(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
 
     Returns
     -------
-    pd.DataFrame
+    pandas.DataFrame
         ``pick``, ``frame`` and ``score``: distance to the nearest earlier pick, in standard
         deviations of the descriptors; NaN for the first.
     """
+    from skmatter.sample_selection import FPS
+
     rng = np.random.default_rng(seed)
     x = standardised(candidates.descriptors)
     # equal rows would be picked twice: scikit-matter sees each once
@@ -34,3 +36,6 @@ def select_fps(candidates: Candidates, n: int, seed: int, options: dict) -> pd.D
     score = np.concatenate([[np.nan], scores[1:], np.zeros(len(rest))])
     frames = candidates.frames[np.concatenate([picks, rest]).astype(int)]
     return pd.DataFrame({"pick": range(n), "frame": frames, "score": score})
+
+
+RECORD = Selector(options={}, select=select_fps, needs=lambda options: {"frames"})

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from minset.select.candidates import Candidates
+from minset.select.record import Selector
 
 
 def select_random(candidates: Candidates, n: int, seed: int, options: dict) -> pd.DataFrame:
@@ -24,8 +25,13 @@ def select_single_run_random(
     Raises
     ------
     ValueError
-        If the run has fewer than ``n`` frames.
+        If the run has fewer than ``n`` frames, or the pool does not know the runs of its frames.
     """
+    if pd.isna(candidates.runs).any():
+        raise ValueError(
+            f"{candidates.pool} does not say which MD run each frame is from, which single_run_random "
+            "needs; take another selector"
+        )
     rng = np.random.default_rng(seed)
     run = rng.choice(np.unique(candidates.runs))
     frames = candidates.frames[candidates.runs == run]
@@ -36,3 +42,7 @@ def select_single_run_random(
         )
     picks = rng.permutation(frames)[:n]
     return pd.DataFrame({"pick": range(n), "frame": picks, "score": np.nan})
+
+
+RECORD = Selector(options={}, select=select_random, needs=lambda options: set())
+SINGLE_RUN = Selector(options={}, select=select_single_run_random, needs=lambda options: set())

@@ -2,22 +2,51 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from pkgutil import resolve_name
 
 import numpy as np
 import pandas as pd
 
-from minset.pool.store import read_property
+from minset.pool.store import read_numbers, read_property
+from minset.registry import defaults_of
 from minset.select import SELECTORS
-from minset.select.candidates import Candidates
+from minset.select.candidates import FRAMES, Candidates
+from minset.select.record import Selector
 
 
-def finite_frames(pool: Path, descriptors: Path) -> np.ndarray:
-    """Which frames of a pool have finite energies, forces and descriptors, shape (T,)."""
-    finite = np.isfinite(np.load(descriptors, mmap_mode="r")).all(axis=1)
+def finite_frames(pool: Path, descriptors: Path | None = None) -> np.ndarray:
+    """Which frames of a pool have finite energies, forces and descriptors.
+
+    What no frame of the pool has, as in one of another program without energies, is asked of none.
+
+    Parameters
+    ----------
+    pool
+        Pool file.
+    descriptors
+        Array of the descriptors of its frames, shape (T, d), or of their atoms, (T, n_max, features).
+
+    Returns
+    -------
+    numpy.ndarray
+        Of bool, shape (T,). How many are not finite goes to the log.
+
+    Raises
+    ------
+    ValueError
+        If the pool is damaged.
+    """
+    padding = read_numbers(pool) == 0
+    finite = np.ones(len(padding), bool)
     for name in ("energy_eV", "atomic_energies_eV", "force_size_eV_A"):
-        values = np.isfinite(read_property(pool, name))
-        finite &= values.reshape(len(values), -1).all(axis=1)
+        values = read_property(pool, name)
+        if not np.isnan(values).all():
+            known = np.isfinite(values)
+            finite &= known if known.ndim == 1 else (known | padding).all(axis=1)
+    if descriptors:
+        rows = np.load(descriptors, mmap_mode="r")
+        for begin in range(0, len(rows), FRAMES):
+            block = np.isfinite(rows[begin : begin + FRAMES])
+            finite[begin : begin + FRAMES] &= block.reshape(len(block), -1).all(axis=1)
     if broken := int((~finite).sum()):
         print(
             f"{broken} of {len(finite)} frames have energies, forces or descriptors that are not "
@@ -56,13 +85,13 @@ def split_frames(
 
     Returns
     -------
-    pd.DataFrame
+    pandas.DataFrame
         ``frame``, ``run``, ``role``: test, validation, candidate or unused.
 
     Raises
     ------
     ValueError
-        If there are too few frames.
+        If there are too few frames, or a selector of the test frames looks at models.
     """
     held_out = frames["run"].isin(held_out_runs).to_numpy()
     roles = np.where(held_out | ~finite, "unused", "candidate").astype(object)
@@ -71,14 +100,26 @@ def split_frames(
         count = len(range(number, test["frames"], len(test["selectors"])))
         free = frames[source & (roles != "test")]
         _require(len(free), count, "test.frames")
-        select = resolve_name(SELECTORS[selector])
-        picks = select(candidates_of(free), count, test["seed"], {})["frame"]
+        record = _of_test(selector)
+        options = defaults_of(record.options)
+        picks = record.select(candidates_of(free), count, test["seed"], options)["frame"]
         roles[frames["frame"].isin(picks)] = "test"
     free = np.flatnonzero(roles == "candidate")
     _require(len(free), validation["frames"], "validation.frames")
     rng = np.random.default_rng(validation["seed"])
     roles[rng.choice(free, validation["frames"], replace=False)] = "validation"
     return frames.assign(role=roles)
+
+
+def _of_test(name: str) -> Selector:
+    """Selector of test frames."""
+    record = SELECTORS[name]
+    if "models" in record.needs(defaults_of(record.options)):
+        raise ValueError(
+            f"{name} (test.selectors) looks at trained models, but test frames are set apart before "
+            "any is trained; take another selector"
+        )
+    return record
 
 
 def _require(there: int, wanted: int, key: str) -> None:

@@ -15,29 +15,43 @@ import pandas as pd
 
 from minset.pool.store import read_numbers, read_property
 from minset.select.candidates import Candidates
+from minset.select.record import Selector
 
 
 def select_global_energy(candidates: Candidates, n: int, seed: int, options: dict) -> pd.DataFrame:
     """Uniform over the classical energy of the frames; ``score`` is the energy in eV."""
-    energies = read_property(candidates.pool, "energy_eV")[candidates.frames]
-    return uniform_picks(candidates.frames, [energies[:, None]], n, seed)
+    energies = read_property(candidates.pool, "energy_eV")[candidates.frames, None]
+    _require(candidates, np.isfinite(energies), "energy")
+    return uniform_picks(candidates.frames, [energies], n, seed)
 
 
 def select_atomic_energy(candidates: Candidates, n: int, seed: int, options: dict) -> pd.DataFrame:
     """Uniform over the classical energies of the atoms; ``score`` is the energy in eV."""
-    energies = read_property(candidates.pool, "atomic_energies_eV")[candidates.frames]
-    return uniform_picks(candidates.frames, _by_species(candidates, energies), n, seed)
+    groups = _by_species(candidates, "atomic_energies_eV", "energy of each atom")
+    return uniform_picks(candidates.frames, groups, n, seed)
 
 
 def select_force(candidates: Candidates, n: int, seed: int, options: dict) -> pd.DataFrame:
     """Uniform over the size of the classical force on the atoms; ``score`` is the force in eV/A."""
-    forces = read_property(candidates.pool, "force_size_eV_A")[candidates.frames]
-    return uniform_picks(candidates.frames, _by_species(candidates, forces), n, seed)
+    groups = _by_species(candidates, "force_size_eV_A", "forces")
+    return uniform_picks(candidates.frames, groups, n, seed)
 
 
-def _by_species(candidates: Candidates, values: np.ndarray) -> list[np.ndarray]:
-    numbers = read_numbers(candidates.pool)
-    return [values[:, numbers == z] for z in np.unique(numbers)]
+def _by_species(candidates: Candidates, name: str, told: str) -> list[np.ndarray]:
+    """A property of the atoms of each species, shape (m, n_max), NaN for all others."""
+    numbers = read_numbers(candidates.pool)[candidates.frames]
+    values = read_property(candidates.pool, name)[candidates.frames]
+    _require(candidates, np.isfinite(values) | (numbers == 0), told)
+    return [np.where(numbers == z, values, np.nan) for z in np.unique(numbers[numbers > 0])]
+
+
+def _require(candidates: Candidates, known: np.ndarray, told: str) -> None:
+    if not known.all():
+        frame = candidates.frames[~known.all(axis=1)][0]
+        raise ValueError(
+            f"{candidates.pool} has no {told} of frame {frame}, at which this selector looks; take "
+            "another selector, or a pool with energies and forces"
+        )
 
 
 def uniform_picks(frames: np.ndarray, groups: list[np.ndarray], n: int, seed: int) -> pd.DataFrame:
@@ -48,8 +62,8 @@ def uniform_picks(frames: np.ndarray, groups: list[np.ndarray], n: int, seed: in
     frames
         Pool indices, shape (m,).
     groups
-        Finite values of the property, each of shape (m, k): of the frames, or of the atoms of one
-        species. Groups take turns.
+        Values of the property, each of shape (m, k): of the frames, or of the atoms of one species; NaN
+        where a frame has fewer. Groups take turns, but for those whose frames have all been picked.
     n
         Number of picks.
     seed
@@ -57,7 +71,7 @@ def uniform_picks(frames: np.ndarray, groups: list[np.ndarray], n: int, seed: in
 
     Returns
     -------
-    pd.DataFrame
+    pandas.DataFrame
         ``pick``, ``frame``, ``score`` (the value that was closest to the target) and ``target``.
     """
     free = np.ones(len(frames), bool)
@@ -65,10 +79,13 @@ def uniform_picks(frames: np.ndarray, groups: list[np.ndarray], n: int, seed: in
     start = np.random.default_rng(seed).random()
     rows = []
     for pick in range(n):
-        values, owners = sorted_groups[pick % len(groups)]
         place = (van_der_corput(pick // len(groups)) + start) % 1.0
-        target = values[0] + place * (values[-1] - values[0])
-        k = _nearest_free(values, owners, free, target)
+        for turn in range(pick, pick + len(groups)):
+            values, owners = sorted_groups[turn % len(groups)]
+            target = values[0] + place * (values[-1] - values[0])
+            k = _nearest_free(values, owners, free, target)
+            if k is not None:
+                break
         free[owners[k]] = False
         rows.append((pick, frames[owners[k]], values[k], target))
     return pd.DataFrame(rows, columns=["pick", "frame", "score", "target"])
@@ -81,11 +98,14 @@ def van_der_corput(k: int) -> float:
 
 def _sorted_values(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All values in increasing order, and the row of the frame of each."""
-    order = np.argsort(values, axis=None, kind="stable")
+    order = np.argsort(values, axis=None, kind="stable")[: np.count_nonzero(~np.isnan(values))]
     return values.ravel()[order], order // values.shape[1]
 
 
-def _nearest_free(values: np.ndarray, owners: np.ndarray, free: np.ndarray, target: float) -> int:
+def _nearest_free(
+    values: np.ndarray, owners: np.ndarray, free: np.ndarray, target: float
+) -> int | None:
+    """Place of the value closest to a target, of those whose frame is free; None if none is."""
     right = int(np.searchsorted(values, target))
     left = right - 1
     while left >= 0 and not free[owners[left]]:
@@ -93,7 +113,13 @@ def _nearest_free(values: np.ndarray, owners: np.ndarray, free: np.ndarray, targ
     while right < len(values) and not free[owners[right]]:
         right += 1
     if left < 0:
-        return right
+        return right if right < len(values) else None
     if right == len(values):
         return left
     return left if target - values[left] <= values[right] - target else right
+
+
+GLOBAL_ENERGY, ATOMIC_ENERGY, FORCE = (
+    Selector(options={}, select=select, needs=lambda options: set())
+    for select in (select_global_energy, select_atomic_energy, select_force)
+)

@@ -1,1 +1,108 @@
 """SchNet: the network, its training, and force calls with tabulated filters."""
+
+from pathlib import Path
+
+import numpy as np
+
+from minset.evaluation import Evaluator
+from minset.model.record import DESCRIPTION, Model
+
+WEIGHTS, HISTORY = "model.pt", "history.csv"
+COMPRESSED, COMPRESSION = "compressed.npz", "compression.csv"
+
+_positive = {"type": "number", "exclusiveMinimum": 0}
+_weight = {"type": "number", "minimum": 0}
+OPTIONS = {
+    "size": {
+        "enum": ["small", "medium", "large"],
+        "description": 'Of the network, "Efficient data selection methods" (2021), Table 1',
+    },
+    "gaussians": {
+        "type": "integer",
+        "minimum": 2,
+        "maximum": 1000,
+        "description": "Radial basis functions instead of the size's",
+    },
+    "cutoff_A": _positive | {"default": 6.0, "description": "Of interactions, in A"},
+    "repulsion": {
+        "enum": ["none", "zbl"],
+        "default": "zbl",
+        "description": "Universal repulsion below the network, against collapse; "
+        "none as in the papers",
+    },
+}
+TRAINING = {
+    "batch_size": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 4,
+        "description": "Frames of each step",
+    },
+    "learning_rate": _positive
+    | {"default": 5e-4, "description": "Of Adam at the start; halved when the loss stays"},
+    "max_epochs": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 2000,
+        "description": "Passes over the training frames at most",
+    },
+    "patience": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 200,
+        "description": "Epochs without a better validation loss after which training stops",
+    },
+    "energy_weight": _weight
+    | {"default": 1.0, "description": "In the loss, of squared errors in (eV/atom)^2"},
+    "force_weight": _weight | {"default": 1.0, "description": "The same in (eV/A)^2"},
+    "stress_weight": _weight | {"default": 0.0, "description": "The same in (eV/A^3)^2"},
+}
+
+
+def _train(*arguments, **named) -> dict:
+    from minset.model.schnet.train import train_schnet
+
+    return train_schnet(*arguments, **named)
+
+
+def _tabulated(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
+    """Force calls with tabulated filters, on a GPU where there is one."""
+    import torch
+
+    from minset.model.schnet.compressed import load_compressed
+    from minset.model.schnet.device import device_evaluator
+    from minset.model.schnet.evaluator import compressed_evaluator
+
+    compressed = load_compressed(folder / COMPRESSED)
+    if torch.cuda.is_available():
+        return device_evaluator(compressed, numbers, torch.device("cuda"))
+    return compressed_evaluator(compressed, numbers, threads)
+
+
+def _network(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
+    """Force calls by schnetpack's layers."""
+    import torch
+
+    from minset.model.schnet.architecture import load_model
+    from minset.model.schnet.evaluator import schnetpack_evaluator
+
+    torch.set_num_threads(threads)
+    return schnetpack_evaluator(*load_model(folder), numbers)
+
+
+RECORD = Model(
+    options=OPTIONS,
+    required=("size",),
+    training=TRAINING,
+    train=_train,
+    evaluator=_tabulated,
+    reference=_network,
+    files=(WEIGHTS, DESCRIPTION, COMPRESSED, COMPRESSION, HISTORY),
+    history=True,
+    gpu=True,
+    environment="minset",
+    seconds=lambda training, settings, atoms: training["max_epochs"] * atoms * 1e-4,
+    megabytes=lambda training, settings, atoms: atoms / 50,
+    seconds_per_atom_call=2e-5,
+    reference_seconds_per_atom_call=5e-4,
+)

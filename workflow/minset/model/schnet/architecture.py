@@ -13,7 +13,9 @@ import torch
 import torch.utils.data.dataloader
 
 from minset.files import read_torch, write_json, write_torch
+from minset.model.record import DESCRIPTION
 from minset.model.repulsion import zbl_energy
+from minset.model.schnet import WEIGHTS
 
 # schnetpack 2.1.1 imports this name, which newer torch no longer has there.
 if not hasattr(torch.utils.data.dataloader, "T_co"):
@@ -150,9 +152,9 @@ def predict(model: torch.nn.Module, batch: dict, create_graph: bool = False) -> 
 
 
 def save_model(folder: Path, model: torch.nn.Module, description: dict) -> None:
-    """Write ``model.pt`` and ``model.json``; each replaces its predecessor in one step."""
-    write_torch(Path(folder) / "model.pt", model.state_dict())
-    write_json(Path(folder) / "model.json", description)
+    """Write ``model.pt`` and then ``model.json``; each replaces its predecessor in one step."""
+    write_torch(Path(folder) / WEIGHTS, model.state_dict())
+    write_json(Path(folder) / DESCRIPTION, {"kind": "schnet"} | description)
 
 
 def load_model(folder: Path) -> tuple[torch.nn.Module, dict]:
@@ -170,8 +172,8 @@ def load_model(folder: Path) -> tuple[torch.nn.Module, dict]:
     """
     folder = Path(folder)
     try:
-        description = json.loads((folder / "model.json").read_text())
-        weights = read_torch(folder / "model.pt")
+        description = json.loads((folder / DESCRIPTION).read_text())
+        weights = read_torch(folder / WEIGHTS)
         _require_sane(description, weights)
         model = build_model(description["hyper"])
         model.load_state_dict(weights)

@@ -16,7 +16,8 @@ from minset.model.schnet.evaluator import compressed_evaluator, schnetpack_evalu
 FORCE_TARGET_EV_A = 1e-4
 ENERGY_TARGET_EV_ATOM = 1e-5
 LARGE_FORCE_EV_A = 10.0
-SEGMENTS = (1024, 2048, 4096)
+SEGMENTS = (1024, 2048, 4096, 8192, 16384)
+CHECK_FRAMES = 16  # of the training set on which a trained model is checked
 SQUEEZE = 0.85  # of all lengths, for the check on strongly compressed frames
 
 
@@ -108,10 +109,9 @@ def _complaint(rows: list, force_target: float, energy_target: float) -> str:
         f"(forces {force:.1e} eV/A, target {force_target:.1e}; energy {energy:.1e} eV/atom, target "
         f"{energy_target:.1e}), so it is not exported; "
     )
+    remedy = "train it with a lower training.learning_rate, from which come smoother networks"
     # the error of the forces falls with the third power of the spacing until rounding dominates
     if len(rows) > 1 and not share <= 0.5 * rows[-2][3]:
-        return message + (
-            "finer tables do not help, float32 is the limit: simulate with `engine: schnetpack`"
-        )
+        return message + f"finer tables do not help, float32 is the limit: {remedy}"
     needed = 2 ** int(np.ceil(np.log2(segments * share ** (1 / 3))))
-    return message + f"about {needed} segments would do, or simulate with `engine: schnetpack`"
+    return message + f"about {needed} segments would do: {remedy}"

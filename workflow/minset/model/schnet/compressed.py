@@ -123,7 +123,7 @@ def load_compressed(path: Path) -> Compressed:
         return read
     except Exception as error:  # zipfile, numpy and OS raise many kinds
         raise ValueError(
-            f"the compressed model {path} cannot be read ({error}); remove it and compress it again"
+            f"the compressed model {path} cannot be read ({error}); remove its folder and train it again"
         ) from error
 
 

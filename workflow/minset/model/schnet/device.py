@@ -8,7 +8,7 @@ processor the same code runs without a graph, which is how it is tested where th
 import numpy as np
 import torch
 
-from minset.evaluation import Evaluation, Evaluator
+from minset.evaluation import Evaluation, Evaluator, require_apart, require_known
 from minset.model.neighbours import VerletList
 from minset.model.schnet.compressed import Compressed
 from minset.model.schnet.tables import hermite_weights
@@ -36,7 +36,13 @@ def device_evaluator(
     callable
         As of ``compressed_evaluator``. Sums on a GPU are not in a fixed order:
         two equal calls differ in the last digits.
+
+    Raises
+    ------
+    ValueError
+        If the model does not know an element.
     """
+    require_known(numbers, compressed.numbers)
     species = np.searchsorted(compressed.numbers, numbers)
     present = np.unique(species)
     pairs = VerletList(compressed.cutoff_A, skin_A, twice=False)
@@ -58,6 +64,7 @@ def device_evaluator(
         if replay is None:
             replay = _captured(compute, buffers) if device.type == "cuda" else compute
         result = {name: t.cpu().numpy() for name, t in replay(buffers).items()}
+        require_apart(result["shortest"])
         shortest = result["shortest"][np.ix_(present, present)]
         atomic = result["energies"] + compressed.offsets_eV[species]
         return Evaluation(

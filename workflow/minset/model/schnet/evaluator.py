@@ -8,7 +8,13 @@ networks nor an autograd graph. ``schnetpack_evaluator`` is the network itself, 
 import numpy as np
 import torch
 
-from minset.evaluation import Evaluation, Evaluator, shortest_distances
+from minset.evaluation import (
+    Evaluation,
+    Evaluator,
+    require_apart,
+    require_known,
+    shortest_distances,
+)
 from minset.model.neighbours import VerletList
 from minset.model.schnet import passes
 from minset.model.schnet.architecture import predict
@@ -37,9 +43,15 @@ def compressed_evaluator(
     Returns
     -------
     callable
-        ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``. Cells smaller than the
-        cutoff work: a pair appears once per periodic image. Positions may be wrapped or not.
+        ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``, as of
+        ``minset.model.evaluator_of``.
+
+    Raises
+    ------
+    ValueError
+        If the model does not know an element.
     """
+    require_known(numbers, compressed.numbers)
     passes.use_threads(threads)
     c, n = compressed, len(numbers)
     n_layers, n_features, n_filters = c.layers.in2f.shape
@@ -60,12 +72,13 @@ def compressed_evaluator(
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
         continuous, renewed = pairs.update(positions, cell)
         if renewed:
-            p.arrange(pairs, positions, cell, threads)
+            p.arrange(pairs, continuous, cell, threads)
         kinds = species[p.order]
         passes.find_pairs(
             p.chunks, p.listed, p.lattice @ cell, continuous[p.order], kinds, c.cutoff_A, c.segments,
             c.repulsion, p.near, p.vector, p.distance, p.g_d_repulsion, repulsion, shortest,
         )  # fmt: skip
+        require_apart(shortest)
         x[:], v[0] = c.embedding[kinds], v_of_species[kinds]
         passes.forward(p.chunks, rows, p.near, c.layers, x, v, parts, sigma)
         passes.readout(rows, c.readout, c.readout_bias, x, atomic, g_x)
@@ -107,9 +120,15 @@ def schnetpack_evaluator(
     Returns
     -------
     callable
-        ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``. As of
-        ``compressed_evaluator``; a model in double precision is evaluated in it.
+        ``evaluate(positions_A (n, 3), cell_A (3, 3)) -> Evaluation``, as of
+        ``minset.model.evaluator_of``; a model in double precision is evaluated in it.
+
+    Raises
+    ------
+    ValueError
+        If the model does not know an element.
     """
+    require_known(numbers, description["energy_offsets_eV"])
     cutoff = description["hyper"]["cutoff_A"]
     offset = np.array([description["energy_offsets_eV"][str(z)] for z in numbers])
     dtype = model.representation.embedding.weight.dtype
@@ -120,6 +139,7 @@ def schnetpack_evaluator(
         continuous, _ = pairs.update(positions, cell)
         vectors = continuous[pairs.j] - continuous[pairs.i] + pairs.shifts @ cell
         distances = np.linalg.norm(vectors, axis=1)
+        require_apart(distances)
         inside = distances < cutoff
         i, j = pairs.i[inside].astype(np.int64), pairs.j[inside].astype(np.int64)
         batch = {

@@ -1,10 +1,11 @@
 """Training of SchNet on energies, forces and, if wanted, stresses; exactly resumable.
 
 A plain torch loop over frames that are all in memory, with their pairs placed in the filter tables
-once (``minset.model.schnet.tabulated``).
+once (``minset.model.schnet.tabulated``). The trained network is then compressed for simulations.
 """
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,26 @@ import torch
 from ase import Atoms
 
 from minset.files import read_checkpoint, write_checkpoint, write_csv
-from minset.model.schnet.architecture import build_model, hyper_of, save_model
+from minset.model.offsets import energy_offsets, require_trained
+from minset.model.record import DESCRIPTION
+from minset.model.schnet import COMPRESSED, COMPRESSION, HISTORY, WEIGHTS
+from minset.model.schnet.architecture import build_model, hyper_of, load_model, save_model
 from minset.model.schnet.batches import Batches
+from minset.model.schnet.compress import CHECK_FRAMES, compress
 from minset.model.schnet.tabulated import tabulated_predict
 
-CHECKPOINT, HISTORY = "checkpoint.pt", "history.csv"
-CHECKPOINT_SECONDS = 15.0
+CHECKPOINT = "checkpoint.pt"
+CHECKPOINT_SECONDS, REPORT_SECONDS = 15.0, 5.0
 SEGMENTS = 256  # of the filter tables in training: gradients are the network's to 1e-5
+COLUMNS = [
+    "epoch",
+    "train_loss",
+    "validation_loss",
+    "validation_energy_rmse_meV_atom",
+    "validation_force_rmse_eV_A",
+    "learning_rate",
+    "seconds",
+]
 
 
 def train_schnet(
@@ -32,7 +46,47 @@ def train_schnet(
     threads: int,
     provenance: dict,
 ) -> dict:
-    """Train one model, or go on with the training that a kill interrupted.
+    """Train and compress one model, or go on with what a kill interrupted or an error ended.
+
+    Parameters
+    ----------
+    train, validation, settings, training, seed, threads, provenance
+        As of ``train_network``.
+    folder
+        Gets ``model.pt``, ``model.json``, ``history.csv``, ``compressed.npz`` and ``compression.csv``;
+        holds ``checkpoint.pt`` on the way. A network trained there is not trained again.
+
+    Returns
+    -------
+    dict
+        ``epochs``, ``best_epoch``, ``stopped`` (why).
+
+    Raises
+    ------
+    ValueError
+        As ``train_network``, or if no tables are the same potential as the network, see ``compress``.
+    """
+    folder = Path(folder)
+    if not all((folder / name).exists() for name in (WEIGHTS, DESCRIPTION, HISTORY)):
+        train_network(train, validation, settings, training, seed, folder, threads, provenance)
+    torch.set_num_threads(threads)
+    model, description = load_model(folder)
+    check = compress(model, description, train[:CHECK_FRAMES], folder / COMPRESSED)
+    write_csv(folder / COMPRESSION, check)
+    return {key: description["training"][key] for key in ("epochs", "best_epoch", "stopped")}
+
+
+def train_network(
+    train: list[Atoms],
+    validation: list[Atoms],
+    settings: dict,
+    training: dict,
+    seed: int,
+    folder: Path,
+    threads: int,
+    provenance: dict,
+) -> dict:
+    """Train one network, or go on from its last checkpoint.
 
     The loss is the sum of mean squared errors of energy per atom, force components and stress
     components, each times its weight. The best epoch on the validation set is kept.
@@ -40,7 +94,7 @@ def train_schnet(
     Parameters
     ----------
     train, validation
-        Frames with energy, forces and (if its weight is not zero) stress.
+        Frames with energy, forces and (if its weight is not zero) stress, each of any composition.
     settings
         ``size`` and what it overrides, see ``minset.model.schnet.architecture.hyper_of``.
     training
@@ -51,6 +105,8 @@ def train_schnet(
         Of the initial weights and the order of the frames.
     folder
         Gets ``model.pt``, ``model.json``, ``history.csv``; holds ``checkpoint.pt`` on the way.
+    threads
+        Of torch, on the processor.
     provenance
         Written into ``model.json`` as it is.
 
@@ -62,81 +118,39 @@ def train_schnet(
     Raises
     ------
     ValueError
-        If the loss is no longer finite.
+        If the loss is no longer finite, or a validation frame has an element that no training frame
+        has.
     """
     torch.set_num_threads(threads)
     folder = Path(folder)
-    hyper = hyper_of(settings)
-    offsets = energy_offsets(train)
+    hyper, offsets = hyper_of(settings), energy_offsets(train)
+    require_trained(offsets, validation)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     options = (offsets, hyper, SEGMENTS, training["stress_weight"] > 0, device)
     batches, checks = Batches(train, *options), Batches(validation, *options)
-    torch.manual_seed(seed)
-    model = build_model(hyper).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=training["learning_rate"])
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=0.5, patience=max(1, training["patience"] // 3)
-    )
+    fit = _begin(hyper, training, seed, device)
     state = {"epoch": 0, "best": float("inf"), "best_epoch": 0, "history": [], "weights": None}
-    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
-    if saved := read_checkpoint(folder / CHECKPOINT, parts, "training"):
+    if saved := read_checkpoint(folder / CHECKPOINT, vars(fit), "training"):
         state |= saved
         print(f"continuing after epoch {state['epoch']}", flush=True)
     written = reported = time.monotonic()
-    stopped = ""
     while not (stopped := _finished(state, training)):
         began = time.monotonic()
-        model.train()
-        order = np.random.default_rng([seed, state["epoch"]]).permutation(len(train))
-        losses = []
-        for begin in range(0, len(order), training["batch_size"]):
-            chosen = order[begin : begin + training["batch_size"]]
-            optimizer.zero_grad()
-            loss = _loss(model, batches.of(chosen), training)[0]
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-            optimizer.step()
-            losses.append(float(loss.detach()) * len(chosen))
-        model.eval()
-        with torch.no_grad():
-            value, errors = _loss(model, checks.of(np.arange(len(validation))), training)
-        value = float(value)
-        if not np.isfinite(value):
-            raise ValueError(
-                f"training diverged in epoch {state['epoch'] + 1}; lower training.learning_rate "
-                f"({training['learning_rate']:g})"
-            )
-        rate = optimizer.param_groups[0]["lr"]
-        scheduler.step(value)
-        state["epoch"] += 1
-        if value < state["best"]:
-            weights = {k: v.clone() for k, v in model.state_dict().items()}
-            state |= {"best": value, "best_epoch": state["epoch"], "weights": weights}
+        train_loss = _train_epoch(fit, batches, training, [seed, state["epoch"]])
+        loss, errors = _validate(fit, checks, training, state["epoch"] + 1)
+        rate = fit.optimizer.param_groups[0]["lr"]
+        fit.scheduler.step(loss)
+        _keep(state, fit.model, loss)
         seconds = time.monotonic() - began
-        row = [state["epoch"], sum(losses) / len(order), value, *errors, rate, seconds]
-        state["history"].append(row)
+        state["history"].append([state["epoch"], train_loss, loss, *errors, rate, seconds])
         if time.monotonic() - written > CHECKPOINT_SECONDS:
-            write_checkpoint(folder / CHECKPOINT, state, parts)
+            write_checkpoint(folder / CHECKPOINT, state, vars(fit))
             written = time.monotonic()
-        if time.monotonic() - reported > 5 or state["epoch"] in (1, training["max_epochs"]):
+        often = time.monotonic() - reported > REPORT_SECONDS
+        if often or state["epoch"] in (1, training["max_epochs"]):
             reported = time.monotonic()
-            print(
-                f"epoch {row[0]}: training loss {row[1]:.3e}, validation {value:.3e}, energy RMSE "
-                f"{errors[0]:.2f} meV/atom, force RMSE {errors[1]:.4f} eV/A, {seconds:.2f} s",
-                flush=True,
-            )
-    model.load_state_dict(state["weights"])
+            _report(state["history"][-1])
     summary = {"epochs": state["epoch"], "best_epoch": state["best_epoch"], "stopped": stopped}
-    columns = [
-        "epoch",
-        "train_loss",
-        "validation_loss",
-        "validation_energy_rmse_meV_atom",
-        "validation_force_rmse_eV_A",
-        "learning_rate",
-        "seconds",
-    ]
-    write_csv(folder / HISTORY, pd.DataFrame(state["history"], columns=columns))
     description = {
         "hyper": hyper,
         "training": training | {"seed": seed} | summary,
@@ -144,22 +158,80 @@ def train_schnet(
         "units": {"energy": "eV", "length": "A"},
         "provenance": provenance,
     }
-    save_model(folder, model.cpu(), description)
+    fit.model.load_state_dict(state["weights"])
+    write_csv(folder / HISTORY, pd.DataFrame(state["history"], columns=COLUMNS))
+    save_model(folder, fit.model.cpu(), description)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     print(f"stopped: {stopped}; best epoch {state['best_epoch']}", flush=True)
     return summary
 
 
-def energy_offsets(frames: list[Atoms]) -> dict[int, float]:
-    """Energy per atom of each species, least squares over frames (eV, by atomic number).
+@dataclass(frozen=True)
+class _Fit:
+    """What changes while a network is trained; a checkpoint holds the state of each."""
 
-    With one composition only the sum is determined; the smallest offsets are taken.
-    """
-    species = sorted({int(z) for f in frames for z in f.numbers})
-    counts = np.array([[np.sum(f.numbers == z) for z in species] for f in frames], dtype=float)
-    energies = np.array([f.get_potential_energy() for f in frames])
-    solution = np.linalg.lstsq(counts, energies, rcond=None)[0]
-    return dict(zip(species, solution.tolist(), strict=True))
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau
+
+
+def _begin(hyper: dict, training: dict, seed: int, device: torch.device) -> _Fit:
+    torch.manual_seed(seed)
+    model = build_model(hyper).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=training["learning_rate"])
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=max(1, training["patience"] // 3)
+    )
+    return _Fit(model, optimizer, scheduler)
+
+
+def _train_epoch(fit: _Fit, batches: Batches, training: dict, seed: list[int]) -> float:
+    """One pass over all training frames in random order; mean loss of a frame."""
+    fit.model.train()
+    order = np.random.default_rng(seed).permutation(len(batches.parts))
+    losses = []
+    for begin in range(0, len(order), training["batch_size"]):
+        chosen = order[begin : begin + training["batch_size"]]
+        fit.optimizer.zero_grad()
+        loss = _loss(fit.model, batches.of(chosen), training)[0]
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(fit.model.parameters(), 10.0)
+        fit.optimizer.step()
+        losses.append(float(loss.detach()) * len(chosen))
+    return sum(losses) / len(order)
+
+
+def _validate(
+    fit: _Fit, checks: Batches, training: dict, epoch: int
+) -> tuple[float, tuple[float, float]]:
+    """Loss, and errors as of ``_loss``, on all validation frames; an error if it is not finite."""
+    fit.model.eval()
+    with torch.no_grad():
+        value, errors = _loss(fit.model, checks.of(np.arange(len(checks.parts))), training)
+    value = float(value)
+    if not np.isfinite(value):
+        raise ValueError(
+            f"training diverged in epoch {epoch}; lower training.learning_rate "
+            f"({training['learning_rate']:g})"
+        )
+    return value, errors
+
+
+def _keep(state: dict, model: torch.nn.Module, loss: float) -> None:
+    """Count the epoch, and keep its weights if they are the best so far."""
+    state["epoch"] += 1
+    if loss < state["best"]:
+        weights = {k: v.clone() for k, v in model.state_dict().items()}
+        state |= {"best": loss, "best_epoch": state["epoch"], "weights": weights}
+
+
+def _report(row: list) -> None:
+    epoch, train_loss, loss, energy, force, _, seconds = row
+    print(
+        f"epoch {epoch}: training loss {train_loss:.3e}, validation {loss:.3e}, energy RMSE "
+        f"{energy:.2f} meV/atom, force RMSE {force:.4f} eV/A, {seconds:.2f} s",
+        flush=True,
+    )
 
 
 def _loss(model, batch: dict, training: dict) -> tuple[torch.Tensor, tuple[float, float]]:
@@ -175,6 +247,7 @@ def _loss(model, batch: dict, training: dict) -> tuple[torch.Tensor, tuple[float
 
 
 def _finished(state: dict, training: dict) -> str:
+    """Why training ends, or nothing."""
     if state["epoch"] >= training["max_epochs"]:
         return f"{training['max_epochs']} epochs done"
     if state["epoch"] - state["best_epoch"] >= training["patience"]:

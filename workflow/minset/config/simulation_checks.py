@@ -1,0 +1,99 @@
+"""Mistakes of a study's simulations, and the density at which they start."""
+
+from pathlib import Path
+
+from minset.config.registries import registry
+from minset.system import (
+    composition,
+    density_fit_at,
+    ions_per_formula,
+    mass_of,
+    reference_density_g_cm3,
+)
+from minset.units import volume_A3
+
+
+def cell_edge_A(system: dict, ions: int, density: float) -> float:
+    """Edge of the cube that holds ``ions`` ions at a density in g/cm^3."""
+    return volume_A3(mass_of(system, composition(system, ions)), density) ** (1 / 3)
+
+
+def simulation_density(system: dict, simulation: dict) -> float:
+    """Density in g/cm^3 at which a simulation starts."""
+    if simulation["density_g_cm3"] != "experiment":
+        return simulation["density_g_cm3"]
+    fit = density_fit_at(system["reference"]["density"], simulation["temperature_K"])
+    return float(reference_density_g_cm3(fit, simulation["temperature_K"]))
+
+
+def observable_options(study: dict, name: str) -> dict:
+    """Options of an observable in a study, with those that it shares with others."""
+    sources = (*getattr(registry("observables")[name], "options_of", ()), name)
+    return {key: value for source in sources for key, value in study.get(source, {}).items()}
+
+
+def simulation_mistakes(study: dict, system: dict, name: str, system_path: Path) -> list[str]:
+    """Mistakes of one simulation in view of a system, each beginning with its key."""
+    simulation = study["simulations"][name]
+    density = _density_mistakes(system, simulation, system_path)
+    mistakes = density + _observable_mistakes(study, system, simulation, not density)
+    mistakes += _choice_mistakes(study, simulation)
+    return [f"simulations.{name}.{m}" for m in mistakes]
+
+
+def _density_mistakes(system: dict, simulation: dict, system_path: Path) -> list[str]:
+    """A density that is to come from a fit, where there is none for the system or the temperature."""
+    temperature, fits = simulation["temperature_K"], system["reference"]["density"]
+    if simulation["density_g_cm3"] != "experiment" or density_fit_at(fits, temperature):
+        return []
+    if not fits:
+        return [
+            f"density_g_cm3: `experiment` needs a fit in reference.density of {system_path}, and "
+            "there is none; add one with its source, or give density_g_cm3 as a number"
+        ]
+    ranges = ", ".join(f"{f['name']} {f['min_K']:g}-{f['max_K']:g} K" for f in fits)
+    return [
+        f"temperature_K: {temperature:g} K is outside every density fit of {system['name']} "
+        f"({ranges}); change it or give density_g_cm3 as a number"
+    ]
+
+
+def _observable_mistakes(
+    study: dict, system: dict, simulation: dict, known_density: bool
+) -> list[str]:
+    """Observables that the ensemble does not allow, and what those that it allows find themselves."""
+    mistakes, ensemble = [], simulation["ensemble"]
+    edge_A = None
+    if known_density and simulation["ions"] % ions_per_formula(system) == 0:
+        density = simulation_density(system, simulation)
+        edge_A = cell_edge_A(system, simulation["ions"], density)
+    for name in simulation["observables"]:
+        record = registry("observables")[name]
+        if ensemble not in record.ensembles:
+            needed = " or ".join(sorted(record.ensembles))
+            mistakes.append(
+                f"observables: {name} needs a run in {needed}, and this one is in {ensemble}; take "
+                f"{name} away, or the whole key for all that {ensemble} allows"
+            )
+        else:
+            mistakes += record.mistakes(observable_options(study, name), simulation, edge_A)
+    return mistakes
+
+
+def _choice_mistakes(study: dict, simulation: dict) -> list[str]:
+    """Models that a simulation asks for and the study does not have."""
+    mistakes = []
+    for key in ("sizes", "selectors", "seeds", "models"):
+        known = [*study[key], *(study["more_seeds"]["seeds"] if key == "seeds" else [])]
+        for value in simulation.get(key, []):
+            if value not in known:
+                names = ", ".join(map(str, known))
+                mistakes.append(f"{key}: {value} is not among the study's {key} ({names})")
+    most = max(model["members"] for model in study["models"].values())
+    for member in simulation["members"]:
+        if member > most:
+            mistakes.append(
+                f"members: {member} is more than the members of any model ({most}); raise "
+                "`members` of a model"
+            )
+    return mistakes

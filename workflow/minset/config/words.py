@@ -1,0 +1,47 @@
+"""Mistakes in words: one line each, with file, key and remedy."""
+
+import jsonschema
+
+
+class ConfigError(ValueError):
+    """A file of the user that cannot be used, with one line per mistake."""
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks, and without characters that a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def in_words(error: jsonschema.ValidationError) -> str:
+    """One line: key, what is wrong, what would be right."""
+    where = ".".join(map(str, error.absolute_path))
+    prefix, given = f"{where}: " if where else "", repr(error.instance)
+    short = given if len(given) <= 100 else f"{given[:80]} ..."
+    kind = error.schema.get("title")
+    if error.validator == "mistake":
+        return f"{prefix}{error.message}"
+    if error.validator == "additionalProperties":
+        keys = error.schema.get("properties", {})
+        allowed = sorted(k for k, inner in keys.items() if "mistake" not in inner)
+        extra = sorted(str(k) for k in error.instance if k not in keys)
+        known = f"known of `{kind}`" if kind else "known"
+        return f"{prefix}unknown key {', '.join(extra)}; {known} are {', '.join(allowed)}"
+    if error.validator == "required":
+        missing = [k for k in error.validator_value if k not in error.instance]
+        needs = f"; {kind} needs {'it' if len(missing) == 1 else 'them'}" if kind else ""
+        return f"{prefix}missing key {', '.join(missing)}{needs}"
+    if error.validator == "enum":
+        choices = ", ".join(map(str, error.validator_value))
+        return f"{prefix}{short} is not known; choose from {choices}"
+    if error.validator == "oneOf":
+        choices = [
+            repr(s["const"]) if "const" in s else f"a {s['type']}" for s in error.validator_value
+        ]
+        return f"{prefix}{short} is not possible; give {' or '.join(choices)}"
+    numbers = {"number": "a finite number", "integer": "a whole number without point or exponent"}
+    if isinstance(error.instance, float) and error.validator_value in ("number", "integer"):
+        return f"{prefix}{short} is not {numbers[error.validator_value]}"
+    what = error.message.replace(given, short)
+    if error.validator in ("pattern", "maxLength") and "description" in error.schema:
+        what = f"{short} cannot be used; {error.schema['description']}"
+    return f"{prefix}{what}"

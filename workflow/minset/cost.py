@@ -1,0 +1,147 @@
+"""What jobs ask a cluster for.
+
+Memory, time and GPUs, by the study, the records and the cluster's site.
+"""
+
+import math
+from collections.abc import Callable
+
+from minset.names import is_model, run_row, set_row
+from minset.observe import OBSERVABLES
+from minset.study import Study
+
+# force call or MD step of a reference potential on one core, per atom; rounded up from
+# results/benchmarks
+SECONDS_PER_ATOM = 3e-5
+# rules whose jobs can use a GPU
+ON_GPU = ("train", "simulate")
+
+
+def asked(study: Study, site: dict, rule: str, wildcards, attempt: int) -> dict:
+    """Resources of a job.
+
+    Parameters
+    ----------
+    study, site
+        See ``minset.study`` and ``minset.config.site``.
+    rule
+        A key of ``COSTS``.
+    wildcards
+        Of the job.
+    attempt
+        Number of the try, from 1.
+
+    Returns
+    -------
+    dict
+        ``mem_mb``: twice as much at each attempt. ``runtime`` in minutes: longer with each. Both
+        are generous, and at most what the site's partitions with or without GPUs give. ``gpu``: 0
+        or 1, where the study says so and the model can use one; ``gpu_model``: its type, empty
+        without one, or SLURM would give it one.
+    """
+    seconds, megabytes = COSTS[rule](study, wildcards)
+    gpu = int(rule in study.settings["gpu"] and _can_use_gpu(study, wildcards))
+    memory = 2 ** (attempt - 1) * (4000 + 2 * megabytes)
+    runtime = attempt * (30 + 3 * seconds / 60)
+    return {
+        "mem_mb": _within_partitions(site, "max_mem_mb", memory, gpu),
+        "runtime": _within_partitions(site, "max_runtime", runtime, gpu),
+        "gpu": gpu,
+        "gpu_model": (gpu and site["gpu_model"]) or "",
+    }
+
+
+def _within_partitions(site: dict, limit: str, wanted: float, gpu: int) -> int:
+    partitions = site["partitions"].values()
+    kind = [p for p in partitions if bool(p.get("max_gpu")) == bool(gpu)] or partitions
+    return math.ceil(min(wanted, max((p.get(limit, wanted) for p in kind), default=wanted)))
+
+
+def _can_use_gpu(study: Study, wildcards) -> bool:
+    run = getattr(wildcards, "run", None) or getattr(wildcards, "engine", "")
+    return is_model(run) and study.model(run).gpu
+
+
+def _md_seconds(settings: dict, durations: tuple[str, ...], per_atom: float = SECONDS_PER_ATOM):
+    steps = sum(settings[key] for key in durations) * 1000 / settings["timestep_fs"]
+    return steps * settings["ions"] * per_atom
+
+
+def _pool_run(study: Study, w) -> tuple[float, float]:
+    run = study.pool_runs[w.pool_run]
+    seconds = _md_seconds(run, ("equilibration_ps", "duration_ps"))
+    return seconds, run["frames"] * run["ions"] / 1000
+
+
+def _of_pool(seconds_per_atom: float) -> Callable[[Study, object], tuple[float, float]]:
+    """Cost of a job that reads the whole pool."""
+
+    def cost(study: Study, w) -> tuple[float, float]:
+        atoms = sum(run["frames"] * run["ions"] for run in study.pool_runs.values())
+        return atoms * seconds_per_atom, atoms / 1000
+
+    return cost
+
+
+def _select(study: Study, w) -> tuple[float, float]:
+    seconds, megabytes = _of_pool(2e-6 * set_row(w.set)["size"])(study, w)
+    calls = [study.model(run).seconds_per_atom_call for run in study.committee(w.set)]
+    return seconds + _of_pool(sum(calls))(study, w)[0], megabytes
+
+
+def _label(study: Study, w) -> tuple[float, float]:
+    labels, ions = study.settings["labels"], study.settings["pool"]["ions"]
+    settings = study.label_settings(w.system)
+    frames = min(labels["frames_per_job"], study.frames_of(w.labelled))
+    rounds = math.ceil(frames / labels["processes"])
+    megabytes = labels["processes"] * study.labeler.megabytes(settings, ions)
+    return rounds * study.labeler.seconds(settings, ions), megabytes
+
+
+def _train(study: Study, w) -> tuple[float, float]:
+    parameters, record = study.training(w.run), study.model(w.run)
+    atoms = run_row(w.run)["size"] * study.settings["pool"]["ions"]
+    given = parameters["training"], parameters["settings"], atoms
+    return record.seconds(*given), record.megabytes(*given)
+
+
+def _start(study: Study, w) -> tuple[float, float]:
+    return _md_seconds(study.settings["simulations"][w.simulation], ("melt_ps",)), 0.0
+
+
+def _simulate(study: Study, w) -> tuple[float, float]:
+    settings, per_atom = study.settings["simulations"][w.simulation], SECONDS_PER_ATOM
+    if is_model(w.engine):
+        record = study.model(w.engine)
+        network = settings["engine"] == "schnetpack"
+        per_atom = (
+            record.reference_seconds_per_atom_call if network else record.seconds_per_atom_call
+        )
+    seconds = _md_seconds(settings, ("equilibration_ps", "duration_ps"), per_atom)
+    return seconds, settings["ions"] / 10
+
+
+def _observe(name: str) -> Callable[[Study, object], tuple[float, float]]:
+    def cost(study: Study, w) -> tuple[float, float]:
+        record = OBSERVABLES[name]
+        if record.of == "model":
+            atoms = study.settings["test"]["frames"] * study.settings["pool"]["ions"]
+            return atoms * study.model(w.run).seconds_per_atom_call, record.megabytes(atoms)
+        settings = study.settings["simulations"][w.simulation]
+        atoms = settings["ions"] * settings["duration_ps"] / settings["sample_ps"]
+        return record.seconds(atoms), record.megabytes(atoms)
+
+    return cost
+
+
+# seconds on one core and MB beside the libraries
+COSTS = {
+    "pool_run": _pool_run,
+    "pool": _of_pool(1e-5),
+    "describe": _of_pool(2e-5),
+    "select": _select,
+    "label": _label,
+    "train": _train,
+    "start": _start,
+    "simulate": _simulate,
+} | {name: _observe(name) for name in OBSERVABLES}

@@ -1,0 +1,22 @@
+"""What the registry of descriptors holds of an entry."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A way to describe the frames of a pool for selectors.
+
+    Attributes
+    ----------
+    options
+        JSON schema ``properties`` of its options, with defaults.
+    describe
+        ``describe(pool, path, of, options, threads)`` writes an array of float32 in one step. ``of`` is
+        ``"frames"``: a row for each frame, shape (T, d); or ``"atoms"``: a row for each atom, shape
+        (T, n_max, features), where rows of padding repeat the frame's first atom.
+    """
+
+    options: dict
+    describe: Callable

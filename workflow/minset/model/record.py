@@ -1,0 +1,51 @@
+"""The record of a kind of model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minset.evaluation import Evaluator
+
+DESCRIPTION = "model.json"  # in the folder of every model; its ``kind`` is a name of ``MODELS``
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is to be known of a kind of model.
+
+    A trained model is a folder. Importing a record loads none of the libraries that train or run it.
+    """
+
+    options: dict
+    """JSON schema ``properties`` of a model in a study, without ``model`` and ``training``"""
+    required: tuple[str, ...]
+    """Options that have no default and must be given"""
+    training: dict
+    """JSON schema ``properties`` of its ``training`` section"""
+    train: Callable[..., dict]
+    """``train(train, validation, settings, training, seed, folder, threads, provenance)``: fit to
+    labelled frames (``list[Atoms]``), write ``files`` into the folder, return a summary. Called again
+    after a kill, with the folder as it was left, it goes on as far as it can."""
+    evaluator: Callable[[Path, np.ndarray, int], Evaluator]
+    """``evaluator(folder, numbers, threads)``: what tests and simulations use"""
+    reference: Callable[[Path, np.ndarray, int], Evaluator]
+    """The same without approximations made for speed"""
+    files: tuple[str, ...]
+    """All files of a trained model"""
+    history: bool
+    """Whether ``history.csv``, losses by epoch, is among them"""
+    gpu: bool
+    """Whether training and force calls use a GPU where there is one"""
+    environment: str
+    """Name of the conda environment"""
+    seconds: Callable[[dict, dict, int], float]
+    """``seconds(training, settings, atoms)``: a training on one core, generously; ``atoms`` of all
+    training frames together"""
+    megabytes: Callable[[dict, dict, int], float]
+    """``megabytes(training, settings, atoms)``: memory of a training beside its libraries"""
+    seconds_per_atom_call: float
+    """Of a force call by ``evaluator`` on one core, rounded up"""
+    reference_seconds_per_atom_call: float
+    """Of one by ``reference``"""

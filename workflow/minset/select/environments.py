@@ -1,0 +1,115 @@
+"""Descriptors of the environments of atoms, by quests (BSD licence), for selector ``entropy_gain``."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from quests.descriptor import descriptor_pbc
+from quests.entropy import get_bandwidth
+
+from minset.pool.store import read_geometries, read_numbers
+from minset.select.candidates import Candidates
+
+FRAMES_PER_BATCH = 64
+FILE = "environments.f32"
+
+
+@dataclass(frozen=True)
+class Environments:
+    """Environments of the atoms of some frames, in a file: frame after frame, atoms by species.
+
+    Attributes
+    ----------
+    path
+        File of float32, shape (atoms of all frames, columns).
+    columns
+        Numbers that describe an environment.
+    numbers
+        Atomic numbers of all atoms in the order of the file.
+    starts
+        First atom of each frame, and the number of all atoms, shape (frames + 1,).
+    bandwidth_inverse_A
+        That of quests' rule for the mean volume per atom, in 1/A.
+    """
+
+    path: Path
+    columns: int
+    numbers: np.ndarray
+    starts: np.ndarray
+    bandwidth_inverse_A: float
+
+    def of(self, row: int) -> np.ndarray:
+        """Environments of a frame by its place in the file, shape (atoms, columns), float64."""
+        first, end = self.starts[row : row + 2]
+        count, offset = self.columns * (end - first), 4 * self.columns * first
+        x = np.fromfile(self.path, np.float32, count, offset=offset)
+        return x.reshape(-1, self.columns).astype(np.float64)
+
+
+def environments(candidates: Candidates, options: dict) -> Environments:
+    """Describe the environments of all atoms of the candidates, frames by increasing pool index.
+
+    An atom is described by its neighbours, whatever they are, and if the candidates have several
+    species once more by those of its own species alone, as quests' descriptor of systems with several
+    components does: sorted inverse distances (1/A) to the nearest ``neighbours`` atoms and means of
+    those among them, with weights that vanish at ``cutoff_A``. One that takes part in nothing is zero.
+
+    Parameters
+    ----------
+    candidates
+        Their ``work`` gets the file; one that is not complete is continued.
+    options
+        ``neighbours`` and ``cutoff_A``.
+    """
+    frames, path = np.sort(candidates.frames), candidates.work / FILE
+    numbers = read_numbers(candidates.pool)[frames]
+    starts = np.concatenate([[0], (numbers > 0).sum(axis=1).cumsum()])
+    several = len(np.unique(numbers[numbers > 0])) > 1
+    columns = (2 * options["neighbours"] - 1) * (2 if several else 1)
+    ends = 4 * columns * starts  # of the frames before, in bytes
+    size = path.stat().st_size if path.exists() else 0
+    before = done = int(np.searchsorted(ends, size, side="right")) - 1
+    began = reported = time.monotonic()
+    volumes = []
+    with open(path, "ab") as file:
+        file.truncate(ends[done])
+        for begin, own, positions, cells in read_geometries(candidates.pool, FRAMES_PER_BATCH):
+            rows = frames[(frames >= begin) & (frames < begin + len(own))] - begin
+            volumes.append(np.abs(np.linalg.det(cells[rows])))
+            rows = rows[rows + begin >= frames[done]] if done < len(frames) else []
+            if not len(rows):
+                continue
+            for k in rows:
+                real = own[k] > 0
+                x = _describe(positions[k, real], cells[k], own[k, real], several, options)
+                file.write(x.astype(np.float32).tobytes())
+            file.flush()
+            done += len(rows)
+            if time.monotonic() - reported > 5 or done == len(frames):
+                reported = time.monotonic()
+                rate = (done - before) / (reported - began)
+                print(
+                    f"environments of {done} of {len(frames)} frames, {rate:.0f} frames/s, "
+                    f"{(len(frames) - done) / rate:.0f} s left",
+                    flush=True,
+                )
+    volume = np.concatenate(volumes).mean() / (starts[-1] / len(frames))
+    by_species = np.concatenate([np.sort(own[own > 0]) for own in numbers])
+    return Environments(path, columns, by_species, starts, float(get_bandwidth(volume)))
+
+
+def _describe(
+    positions: np.ndarray, cell: np.ndarray, numbers: np.ndarray, several: bool, options: dict
+) -> np.ndarray:
+    """Environments of one frame, shape (atoms, columns), atoms by species."""
+
+    def describe(x):
+        parts = descriptor_pbc(x, cell, options["neighbours"], options["cutoff_A"])
+        return np.concatenate(parts, axis=1)
+
+    everything = describe(positions)
+    if not several:
+        return everything
+    members = [np.flatnonzero(numbers == z) for z in np.unique(numbers)]
+    return np.concatenate([np.hstack([everything[m], describe(positions[m])]) for m in members])

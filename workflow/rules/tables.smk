@@ -1,0 +1,63 @@
+# Tables and figures of a study, each from the inputs that its record names.
+
+
+# tables of runs, or other tables -> one table of the study
+rule table:
+    input:
+        unpack(lambda w: made_from(TABLES[w.table].inputs(study), w)),
+    output:
+        table=report(
+            f"{TABLE}/{{table}}.csv",
+            caption="../report/table.rst",
+            category="{system}",
+            subcategory=lambda w: TABLES[w.table].category,
+            labels={"table": "{table}"},
+        ),
+    params:
+        name=lambda w: w.table,
+        rows=lambda w: [row for _, row in TABLES[w.table].inputs(study).runs],
+        options=lambda w: {
+            "baseline": study.random_selector(),
+            "reference": reference_of(study, w.system, w.table),
+        },
+        caption=lambda w: TABLES[w.table].caption,
+    wildcard_constraints:
+        table=alternatives(tables_of(study)),
+    log:
+        f"{LOG}/table/{{table}}.log",
+    conda:
+        MINSET
+    message:
+        "Table {wildcards.table} of {wildcards.system}"
+    script:
+        "../../scripts/table.py"
+
+
+# tables of a study, or files of its runs -> one figure as PDF and PNG, the PNG in the report
+rule figure:
+    input:
+        unpack(lambda w: made_from(FIGURES[w.figure].inputs(study), w)),
+    output:
+        pdf=f"{FIGURE}/{{figure}}.pdf",
+        png=report(
+            f"{FIGURE}/{{figure}}.png",
+            caption="../report/figure.rst",
+            category="{system}",
+            subcategory="Figures",
+            labels={"figure": "{figure}"},
+        ),
+    params:
+        name=lambda w: w.figure,
+        system=lambda w: system_shown(study, w.system, w.figure),
+        rows=lambda w: [row for _, row in FIGURES[w.figure].inputs(study).runs],
+        caption=lambda w: FIGURES[w.figure].caption,
+    wildcard_constraints:
+        figure=alternatives(figures_of(study)),
+    log:
+        f"{LOG}/figure/{{figure}}.log",
+    conda:
+        MINSET
+    message:
+        "Figure {wildcards.figure} of {wildcards.system}"
+    script:
+        "../../scripts/figure.py"
