@@ -10,6 +10,7 @@ from minset.observe.density import (
     average_from_thermo,
     block_average,
     density_from_thermo,
+    experimental_density,
     thermo_averages,
 )
 
@@ -86,9 +87,9 @@ def test_the_record_averages_a_stable_run_and_names_its_temperature_apart(tmp_pa
 
 
 def test_experimental_densities_are_those_of_all_fits_that_hold(nacl):
-    rows = RECORD.experiment["density"](nacl["reference"], 1200.0)
+    rows = experimental_density(nacl["reference"], 1200.0)
     assert [row["source"] for row in rows] == ["Janz 1988", "Kirshenbaum 1962"]
     assert rows[0]["density_g_cm3"] == pytest.approx(2.1389 - 5.426e-4 * 1200)
     assert rows[0]["density_stderr_g_cm3"] == pytest.approx(0.005 * rows[0]["density_g_cm3"])
-    assert len(RECORD.experiment["density"](nacl["reference"], 1500.0)) == 1
-    assert RECORD.experiment["density"]({}, 1200.0) == []
+    assert len(experimental_density(nacl["reference"], 1500.0)) == 1
+    assert experimental_density({}, 1200.0) == []

@@ -11,6 +11,8 @@ from minset.md.trajectory import Trajectory
 from minset.observe.einstein import NO_DIFFUSION
 from minset.observe.transport import (
     RECORD,
+    experimental_conductivity,
+    experimental_diffusion,
     ionic_conductivity,
     mean_squared_displacement,
     self_diffusion,
@@ -291,13 +293,13 @@ def test_a_run_too_short_for_its_lags_is_told_before_it_runs():
 
 def test_experimental_rows_are_those_of_fits_that_hold(kcl):
     """Named by the fit's name, so that a corrected citation changes no job."""
-    (row,) = RECORD.experiment["conductivity"](kcl["reference"], 1200.0)
+    (row,) = experimental_conductivity(kcl["reference"], 1200.0)
     assert row["conductivity_S_cm"] == pytest.approx(2.51664)
     assert row["source"] == kcl["reference"]["ionic_conductivity"].get("name", "experiment")
-    assert RECORD.experiment["conductivity"](kcl["reference"], 5000.0) == []
-    assert RECORD.experiment["conductivity"]({}, 1200.0) == []
+    assert experimental_conductivity(kcl["reference"], 5000.0) == []
+    assert experimental_conductivity({}, 1200.0) == []
     named = {"self_diffusion": {"K": kcl["reference"]["self_diffusion"]["K"] | {"name": "Janz"}}}
-    (row,) = RECORD.experiment["diffusion"](named, 1100.0)
+    (row,) = experimental_diffusion(named, 1100.0)
     assert list(row)[:2] == ["source", "species"]
     assert row["source"] == "Janz"
-    assert RECORD.experiment["diffusion"]({}, 1100.0) == []
+    assert experimental_diffusion({}, 1100.0) == []
