@@ -47,6 +47,11 @@ class Study:
         """MD runs that fill the pool, by name."""
         return {run["name"]: run for run in pool_runs(self.settings["pool"])}
 
+    def pool_files(self) -> list[Path]:
+        """Files with the frames of all runs of all pools."""
+        folders = [self.folder("pool").replace("{system}", system) for system in self.systems]
+        return [Path(f"{folder}/runs/{run}.h5") for folder in folders for run in self.pool_runs]
+
     def pool_run(self, system: str, run: str) -> dict:
         """Settings of one run of a system's pool, with its density at the start."""
         given = self.settings["pool"].get("density_g_cm3")

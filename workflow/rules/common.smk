@@ -11,6 +11,7 @@ from minset import cost
 from minset.adapter import ATTEMPT
 from minset.config import ConfigError, study_name_of
 from minset.config.site import read_site
+from minset.config.version_1 import advice_on_pools
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.label import LABELERS
 from minset.model import MODELS
@@ -26,12 +27,12 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
-POOL, SELECTION, LABEL, DATASET, MODEL, SIMULATION, OBSERVABLE, FIGURE, TABLE, LOG, BENCHMARK = map(
-    study.folder,
-    (
-        *("pool", "selection", "label", "dataset", "model", "simulation"),
-        *("observable", "figure", "table", "log", "benchmark"),
-    ),
+for line in advice_on_pools(study.name, study.pool_files()):
+    print(line, file=sys.stderr)
+
+STAGES = "pool selection label dataset model simulation observable figure table log benchmark"
+POOL, SELECTION, LABEL, DATASET, MODEL, SIMULATION, OBSERVABLE, FIGURE, TABLE, LOG, BENCHMARK = (
+    study.folder(stage) for stage in STAGES.split()
 )
 LABEL_STORE = "results/{system}/label/store"
 MINSET = "../../envs/minset.yaml"

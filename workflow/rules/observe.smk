@@ -13,7 +13,9 @@ OF_MODEL = {
 for observable, record in OBSERVABLES.items():
     if record.environment != "minset":
         continue
-    sources, source = (OF_MODEL, "{run}") if record.of == "model" else (OF_RUN, "{simulation}/{engine}")
+    sources, source = (
+        (OF_MODEL, "{run}") if record.of == "model" else (OF_RUN, "{simulation}/{engine}")
+    )
     folder = study.observable_folder(observable, source)
 
     # trajectory, or model and test set -> tables of an observable
