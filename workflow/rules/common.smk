@@ -18,7 +18,7 @@ from minset.model import MODELS
 from minset.names import HELD_OUT, dataset_of, is_model, set_row
 from minset.observe import OBSERVABLES
 from minset.outputs import TABLES, reference_of, tables_of
-from minset.snakemake_inside import without_rate_limit
+from minset.snakemake_inside import uses_conda, without_rate_limit
 from minset.study import canonical, read_study
 
 try:
@@ -95,14 +95,6 @@ def settings_of(observable, wildcards):
 def every(folder, names, *endings):
     """Files of all systems in a folder."""
     return expand(f"{folder}/{{name}}.{{ending}}", system=study.systems, name=names, ending=endings)
-
-
-def mdsuite_python():
-    """Python that has MDSuite: the conda environment's, or the one the config names."""
-    from snakemake.settings.types import DeploymentMethod
-
-    methods = workflow.deployment_settings.deployment_method
-    return "python" if DeploymentMethod.CONDA in methods else config["mdsuite_python"]
 
 
 def left_missing(wildcards):

@@ -54,7 +54,7 @@ rule mdsuite:
         diffusion=f"{OBSERVABLE}/{{simulation}}/{{engine}}/mdsuite_diffusion.csv",
         conductivity=f"{OBSERVABLE}/{{simulation}}/{{engine}}/mdsuite_conductivity.csv",
     params:
-        python=mdsuite_python(),
+        python="python" if uses_conda(workflow) else config["mdsuite_python"],
         script=Path(workflow.basedir) / "scripts/mdsuite_observables.py",
         settings=partial(settings_of, "mdsuite"),
         timestep_ps=lambda w: settings_of("mdsuite", w)["timestep_fs"] / 1000,
