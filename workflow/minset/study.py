@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from minset.config import load_study, simulation_density
+from minset.config import load_study, observable_options, simulation_density
 from minset.label import LABELERS
 from minset.model import MODELS, member_seed
 from minset.names import HELD_OUT, is_model, run_name, run_row, set_name, set_row
@@ -303,9 +303,7 @@ class Study:
 
     def observable_settings(self, observable: str, simulation: str | None = None) -> dict:
         """Options of an observable, with the temperature and the time step of a simulation."""
-        options = dict(self.settings.get(observable, {}))
-        if observable == "mdsuite":
-            options = self.settings["rdf"] | self.settings["transport"]
+        options = observable_options(self.settings, observable)
         if simulation:
             given = self.settings["simulations"][simulation]
             options |= {key: given[key] for key in ("temperature_K", "timestep_fs")}

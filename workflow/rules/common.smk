@@ -16,7 +16,7 @@ from minset.figures import FIGURES, figures_of, system_shown
 from minset.label import LABELERS
 from minset.model import MODELS
 from minset.names import HELD_OUT, dataset_of, is_model, set_row
-from minset.observe import OBSERVABLES
+from minset.observe import OBSERVABLES, mdsuite
 from minset.outputs import TABLES, reference_of, tables_of
 from minset.snakemake_inside import uses_conda, without_rate_limit
 from minset.study import canonical, read_study
