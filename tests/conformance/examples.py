@@ -35,10 +35,18 @@ POTENTIALS = {
     "eam": (lambda: (aluminium(), _fcc()), Accuracy(5e-5, 1e-6)),
 }
 
+# GENERATORS: settings of a small pool beyond SHORT, for a melt that is a liquid at a temperature
+SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 4.0, "frames": 16, "seed": 3}
+GENERATORS = {
+    "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
+    "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
+}
+
 # what is missing, in the message of a test
 ADD = {
     "POTENTIALS": "a function that gives a system slice with its value and a crystal, and the "
     "accuracy of its force calls",
+    "GENERATORS": "a function of a temperature that gives its settings beyond SHORT",
 }
 
 
