@@ -32,16 +32,16 @@ class Fit:
 
     Attributes
     ----------
-    lags_ps, msd_A2, msd_stderr_A2 : np.ndarray, shape (L,)
-        All lags, also those before the fit.
-    first : int
+    lags_ps, msd_A2, msd_stderr_A2
+        All lags, also those before the fit, shape (L,).
+    first
         First fitted lag.
-    slope_A2_ps, intercept_A2 : float
+    slope_A2_ps, intercept_A2
         Of the line.
-    posterior_A2_ps : np.ndarray, shape (S,), or None
-        kinisi's samples of the slope, where they hold.
-    checked : Slope or None
-        The slope where they do not.
+    posterior_A2_ps
+        kinisi's samples of the slope, where they hold, shape (S,); else None.
+    checked
+        The slope where they do not; else None.
     """
 
     lags_ps: np.ndarray
