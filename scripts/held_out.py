@@ -5,7 +5,7 @@ import pandas as pd
 from minset.dataset import labelled, write_dataset
 
 
-def main(labels, validation, test, store, failed_share: float, threads: int = 1) -> None:
+def main(labels, validation, test, store, failed_share: float) -> None:
     """Write both as extended XYZ."""
     table = pd.concat(map(pd.read_csv, labels), ignore_index=True)
     for role, path in (("validation", validation), ("test", test)):

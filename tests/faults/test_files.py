@@ -61,7 +61,7 @@ def refused(folder: Path, message: str, *targets: str) -> None:
 
 def assert_as_undisturbed(folder: Path, whole: Path) -> None:
     runs.finish(folder, "classical", runs.TABLE, runs.VERDICT)
-    runs.assert_same_labels(folder, whole, "lammps")
+    runs.assert_same_labels(folder, whole, "potential")
     runs.assert_same_model(folder, whole)
     runs.assert_same_files(folder, whole, f"{runs.SIMULATION}/trajectory.lammpstrj")
     runs.assert_nothing_half_done(folder)
@@ -71,7 +71,7 @@ def assert_as_undisturbed(folder: Path, whole: Path) -> None:
 def test_label(nearly_labelled, labelled):
     """One byte of a stored label is changed: it is set aside, said, and computed again."""
     folder = nearly_labelled
-    path = sorted(folder.glob(f"{runs.STORE}/??/*.json"))[0]
+    path = runs.label_file(folder, runs.keys(labelled, "dft", runs.SETS[1])[2])
     runs.flip(path, 0.4)
     runs.finish(folder, "dft", "labels")
     assert "is damaged" in runs.logs(folder)
@@ -94,8 +94,8 @@ def only_one_label_is_computed_again(folder: Path, labelled: Path, path: Path, m
 
 @pytest.mark.faults
 @runs.needs_cp2k
-def test_label_after_its_batch(labelled, tmp_path):
-    """One byte of a stored label is changed after its batch was done: only it is computed again."""
+def test_label_after_its_job(labelled, tmp_path):
+    """One byte of a stored label is changed after its job was done: only it is computed again."""
     folder = runs.copied(labelled, tmp_path / "copy")
     path = sorted(folder.glob(f"{runs.STORE}/??/*.json"))[0]
     runs.flip(path, 0.4)
@@ -106,7 +106,7 @@ def test_label_after_its_batch(labelled, tmp_path):
 @pytest.mark.faults
 @runs.needs_cp2k
 def test_label_that_was_removed(labelled, tmp_path):
-    """A stored label is deleted after its batch was done."""
+    """A stored label is deleted after its job was done."""
     folder = runs.copied(labelled, tmp_path / "copy")
     path = sorted(folder.glob(f"{runs.STORE}/??/*.json"))[0]
     path.unlink()
@@ -158,7 +158,7 @@ def test_dataset(done, whole):
 
 def damaged_work(folder: Path, word: str, pattern: str, target: str) -> None:
     """Kill a job at its checkpoint, damage that, and go on."""
-    runs.kill_job(folder, word, lambda: list(folder.glob(pattern)), "classical", target)
+    runs.kill_job(folder, f"{word}.py", lambda: list(folder.glob(pattern)), "classical", target)
     for path in folder.glob(pattern):
         runs.flip(path)
 
@@ -175,7 +175,7 @@ def test_training_checkpoint(done, whole):
 @pytest.mark.faults
 def test_selection_checkpoint(fresh):
     """SIGKILL of a selection by rnd, then one byte of its checkpoint is changed."""
-    selection = "results/kcl/selection/classical/rnd-s1.csv"
+    selection = "results/kcl/selection/classical/rnd-n32-s1.csv"
     runs.add_rnd(fresh)
     checkpoint = selection.replace(".csv", "/work/rnd.pt")
     damaged_work(fresh, "select_frames", checkpoint, selection)
@@ -192,7 +192,7 @@ def test_restart_file(done, whole):
     """SIGKILL of MD with a model, then its restart file is cut: the phase starts again."""
     runs.forget_simulation(done)
     pattern = f"{runs.SIMULATION}/work/production/restart.*"
-    runs.kill_job(done, "simulate", lambda: list(done.glob(pattern)), "classical", runs.VERDICT)
+    runs.kill_job(done, "simulate.py", lambda: list(done.glob(pattern)), "classical", runs.VERDICT)
     for path in done.glob(pattern):
         path.write_bytes(path.read_bytes()[:200])
     assert_as_undisturbed(done, whole)
@@ -214,7 +214,8 @@ def test_files_from_another_time(labelled, tmp_path, years):
     """Time stamps of inputs and labels are years off: at worst jobs run again, no label does."""
     folder = runs.copied(labelled, tmp_path / "copy")
     (folder / "starts").unlink()
-    inputs = [folder / runs.POOL, folder / "results/kcl/selection/dft/random-s1.csv"]
+    table = folder / runs.SELECTION.format("dft")
+    inputs = [folder / runs.POOL, table, table.with_suffix(".h5")]
     for path in (*inputs, *folder.glob(f"{runs.STORE}/??/*.json")):
         os.utime(path, (time.time() + years * 3.15e7,) * 2)
     if years > 0:

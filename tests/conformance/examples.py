@@ -1,0 +1,62 @@
+"""Material of their own that entries of the registries need in the conformance tests.
+
+A new entry is tested by being in its registry. Where it needs more than its defaults and the shared
+frames, it gets a line here, and the test that misses it says which.
+"""
+
+from pathlib import Path
+
+import pytest
+from ase.build import bulk
+from conftest import aluminium, read_system
+from force_calls import Accuracy
+
+# ends of names that say what a number is measured in
+UNITS = (
+    *("_A", "_eV", "_eV_A", "_eV_A3", "_eV_A6", "_eV_A8", "_eV_atom", "_meV_atom", "_inverse_A"),
+    *("_K", "_bar", "_u", "_g_cm3", "_fs", "_ps", "_s", "_Ry", "_S_cm", "_1e-9_m2_s", "_A2"),
+)
+
+
+def _rocksalt():
+    return bulk("KCl", "rocksalt", a=6.4, cubic=True) * (2, 2, 2)
+
+
+def _fcc():
+    return bulk("Al", "fcc", a=4.1, cubic=True) * (2, 2, 2)
+
+
+# POTENTIALS: a function that gives a system slice with a value of the kind and a crystal of its
+# species, and the accuracy of its force calls
+POTENTIALS = {
+    # charges on a mesh; energies jump where pairs cross the cutoff of 12 A
+    "tosi_fumi": (lambda: (read_system("kcl"), _rocksalt()), Accuracy(2e-3, 2e-4)),
+    # energies are splines through tabulated points
+    "eam": (lambda: (aluminium(), _fcc()), Accuracy(5e-5, 1e-6)),
+}
+
+# GENERATORS: settings of a small pool beyond SHORT, for a melt that is a liquid at a temperature
+SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 4.0, "frames": 16, "seed": 3}
+GENERATORS = {
+    "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
+    "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
+}
+
+# what is missing, in the message of a test
+ADD = {
+    "POTENTIALS": "a function that gives a system slice with its value and a crystal, and the "
+    "accuracy of its force calls",
+    "GENERATORS": "a function of a temperature that gives its settings beyond SHORT",
+}
+
+
+def example(registry: str, name: str):
+    """Material of an entry; a failure that says what to add where there is none."""
+    table = globals()[registry]
+    if name not in table:
+        pytest.fail(
+            f"{registry} has an entry {name!r} of which the conformance tests have no example: add a "
+            f"line {name!r} to {registry} in {Path(__file__).name}, {ADD[registry]}",
+            pytrace=False,
+        )
+    return table[name]
