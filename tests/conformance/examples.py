@@ -11,6 +11,8 @@ from ase.build import bulk
 from conftest import aluminium, read_system
 from force_calls import Accuracy
 
+from minset.registry import defaults_of
+
 # ends of names that say what a number is measured in
 UNITS = (
     *("_A", "_eV", "_eV_A", "_eV_A3", "_eV_A6", "_eV_A8", "_eV_atom", "_meV_atom", "_inverse_A"),
@@ -42,11 +44,21 @@ GENERATORS = {
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
 }
 
+# options of descriptors and of selectors that have no default, or with which they are quicker
+DESCRIPTORS = {"schnet": {"size": "small"}}
+SELECTORS = {
+    "disagreement": {"model": "small"},
+    "rnd": {"max_steps": 20},
+    "entropy_gain": {"neighbours": 8},
+}
+
 # what is missing, in the message of a test
 ADD = {
     "POTENTIALS": "a function that gives a system slice with its value and a crystal, and the "
     "accuracy of its force calls",
     "GENERATORS": "a function of a temperature that gives its settings beyond SHORT",
+    "DESCRIPTORS": "the options that have no default",
+    "SELECTORS": "the options that have no default",
 }
 
 
@@ -60,3 +72,12 @@ def example(registry: str, name: str):
             pytrace=False,
         )
     return table[name]
+
+
+def options_of(registry: str, name: str, record) -> dict:
+    """Complete options of an entry: its defaults, and what its example gives."""
+    options = defaults_of(record.options)
+    needs_example = set(getattr(record, "required", ())) - set(options)
+    return options | (
+        example(registry, name) if needs_example else globals()[registry].get(name, {})
+    )
