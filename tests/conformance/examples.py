@@ -97,12 +97,28 @@ LABELERS = {
     ),
 }
 
+# MODELS: settings and ``training`` with which a few frames are fitted in seconds, and the accuracy of
+# force calls: single precision adds up to hundredths of a meV/A in networks
+MODELS = {
+    "schnet": (
+        {"size": "small"},
+        {"batch_size": 2, "max_epochs": 4, "learning_rate": 2e-3, "stress_weight": 1.0},
+        Accuracy(1e-4, 1e-5),
+    ),
+    "gap": (
+        {"cutoff_A": 4.0, "n_max": 3, "l_max": 2},
+        {"sparse_points": 16, "virial_sigma_eV_atom": 0.01},
+        Accuracy(1e-6, 1e-8),
+    ),
+}
+
 # what is missing, in the message of a test
 ADD = {
     "POTENTIALS": "a function that gives a system slice with its value and a crystal, and the "
     "accuracy of its force calls",
     "GENERATORS": "a function of a temperature that gives its settings beyond SHORT",
     "LABELERS": "a Labelling",
+    "MODELS": "settings and training of a fit of seconds, and the accuracy of force calls",
     "DESCRIPTORS": "the options that have no default",
     "SELECTORS": "the options that have no default",
 }
