@@ -18,8 +18,8 @@ def empty(tmp_path_factory) -> Path:
 def selected(empty, tmp_path_factory) -> Path:
     """The same with pool and selections of both studies, before any label."""
     folder = runs.copied(empty, tmp_path_factory.mktemp("selected") / "copy")
-    runs.finish(folder, "classical", "results/kcl/selection/classical/random-s1.csv")
-    runs.finish(folder, "dft", "results/kcl/selection/dft/random-s1.csv")
+    for study in runs.STUDIES:
+        runs.finish(folder, study, runs.SELECTION.format(study))
     return folder
 
 
@@ -56,9 +56,9 @@ def done(whole, tmp_path) -> Path:
 
 @pytest.fixture
 def nearly_labelled(labelled, fresh) -> Path:
-    """The labels of the study with CP2K but for two frames, and for the table of the batch."""
+    """The labels of the study with CP2K but for two frames of a set, and for the table of that set."""
     shutil.copytree(labelled / "results", fresh / "results", dirs_exist_ok=True)
-    (fresh / "results/kcl/label/dft/batch-0.csv").unlink()
-    for label in sorted(fresh.glob(f"{runs.STORE}/??/*.json"))[:2]:
-        label.unlink()
+    for key in runs.keys(fresh, "dft", runs.SETS[1])[:2]:
+        runs.label_file(fresh, key).unlink()
+    (fresh / runs.LABELS.format("dft", runs.SETS[1])).unlink()
     return fresh

@@ -19,6 +19,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from running import clone_repository, kill, snakemake, start
+from running import run as run_program
 
 # ten ions with the smallest basis on the coarsest grid: some seconds of CP2K a frame
 CLASSICAL = yaml.safe_load("""
@@ -32,7 +33,7 @@ descriptors: {size: small}
 selectors: {random: {}}
 sizes: [3]
 seeds: [1]
-labels: {labeler: lammps, batches: 1}
+labels: {labeler: potential, frames_per_job: 3}
 models:
   small: {size: small, training: {batch_size: 2, learning_rate: 2.0e-3, max_epochs: 300, patience: 300}}
 reference: []
@@ -46,7 +47,7 @@ DFT = CLASSICAL | {
     "pool": {"study": "classical"},
     "labels": {
         "labeler": "cp2k",
-        "batches": 1,
+        "frames_per_job": 3,
         "net_force_gate_eV_A": 5,
         "settings": {
             "dispersion": "none",
@@ -60,10 +61,13 @@ DFT = CLASSICAL | {
     "simulations": {},
 }
 STUDIES = {"classical": CLASSICAL, "dft": DFT}
-FRAMES = 6  # that each study labels
+SETS = ("held_out", "random-n3-s1")
+FRAMES = 6  # that each study labels, three of each set: a job for each
 TOLERANCES = {"energy_eV": 0.01, "forces_eV_A": 0.02, "stress_eV_A3": 0.001}  # of labels from CP2K
 POOL = "results/kcl/pool/classical/pool.h5"
 SPLIT = "results/kcl/selection/classical/split.csv"
+SELECTION = "results/kcl/selection/{}/random-n3-s1.csv"
+LABELS = "results/kcl/label/{}/{}/part-0.csv"  # of a study and a set
 RUN = "random-n3-s1-small"
 MODEL = f"results/kcl/model/classical/{RUN}"
 SIMULATION = f"results/kcl/simulation/classical/nvt/{RUN}"
@@ -98,12 +102,11 @@ def clone(folder: Path) -> Path:
     path = folder / "config/systems/kcl.yaml"
     path.write_text(path.read_text().replace("DZVP-MOLOPT-SR-GTH", "SZV-MOLOPT-SR-GTH"))
     script(folder / "cp2k", CP2K.format(store=STORE))
-    for name in ("model/train.py", "select/rnd.py"):
+    for name in ("model/schnet/train.py", "select/novelty.py"):
         path = folder / "workflow/minset" / name
         source = path.read_text()
-        often = re.sub(r'(CHECKPOINT_SECONDS = (?:"rnd.pt", )?)\d+\.0', r"\g<1>0.2", source)
-        assert often != source
-        path.write_text(often)
+        assert "> CHECKPOINT_SECONDS:" in source
+        path.write_text(f"{source}\nCHECKPOINT_SECONDS = 0.2\n")
     return folder
 
 
@@ -161,6 +164,16 @@ def finish(folder: Path, study: str, *targets: str) -> SimpleNamespace:
     done = run(folder, study, *targets)
     assert done.status == 0, f"{done.output[-4000:]}\n{logs(folder)[-4000:]}"
     return done
+
+
+def status(folder: Path, study: str) -> tuple[list[str], list[str], str]:
+    """Label jobs and frames that are done, running, failed and to do, and all that the status says."""
+    said = run_program(folder, "python", "scripts/status.py", study, seconds=120)
+    assert said.status == 0, said.output
+    cells = {
+        line.split()[0]: line.split()[1:5] for line in said.output.splitlines() if line.split()
+    }
+    return cells["label"], cells["frames"], said.output
 
 
 def unlock(folder: Path, study: str) -> None:
@@ -222,6 +235,15 @@ def starts(folder: Path) -> list[str]:
     return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def keys(folder: Path, study: str, name: str) -> list[str]:
+    """Keys of the labels of a set, in its order."""
+    return pd.read_csv(folder / LABELS.format(study, name))["key"].tolist()
+
+
+def label_file(folder: Path, key: str) -> Path:
+    return folder / STORE / key[:2] / f"{key}.json"
+
+
 def repeated(folder: Path) -> int:
     """Starts of CP2K for frames whose labels were in the store."""
     path = folder / "starts"
@@ -234,7 +256,7 @@ def in_scf(folder: Path, number: int):
     def condition() -> bool:
         if len(starts(folder)) < number:
             return False
-        outputs = list(folder.glob("results/kcl/label/*/batch-*/*/attempt-1.out"))
+        outputs = list(folder.glob("results/kcl/label/*/*/part-*/*/attempt-1.out"))
         try:
             return bool(outputs) and all("OT DIIS" in path.read_text() for path in outputs)
         except FileNotFoundError:  # the frame is done by now
@@ -258,15 +280,14 @@ def assert_same_labels(folder: Path, undisturbed: Path, labeler: str = "cp2k") -
     assert ours.keys() == theirs.keys()
     for key, label in theirs.items():
         for name, tolerance in TOLERANCES.items():
-            exact = 0 if labeler == "lammps" else tolerance
+            exact = 0 if labeler == "potential" else tolerance
             np.testing.assert_allclose(ours[key][name], label[name], rtol=0, atol=exact)
     assert not list(folder.glob(f"{STORE}/failures/*"))
-    study = {"cp2k": "dft", "lammps": "classical"}[labeler]
-    tables = [
-        pd.read_csv(f / f"results/kcl/label/{study}/batch-0.csv")[["frame", "key", "status"]]
-        for f in (folder, undisturbed)
-    ]
-    pd.testing.assert_frame_equal(*tables)
+    study = {"cp2k": "dft", "potential": "classical"}[labeler]
+    for name in SETS:
+        tables = [pd.read_csv(f / LABELS.format(study, name)) for f in (folder, undisturbed)]
+        columns = ["frame", "key", "status"]
+        pd.testing.assert_frame_equal(*(table[columns] for table in tables))
 
 
 def assert_labels_finish(folder: Path, undisturbed: Path, number: int) -> None:
@@ -297,7 +318,7 @@ def assert_nothing_half_done(folder: Path) -> None:
     left = [
         path.relative_to(folder)
         for path in folder.glob("results/**/*")
-        if path.name in ("work", "batch-0") or re.match(r"\..*\.(part|\d+)", path.name)
+        if path.name in ("work", "part-0") or re.match(r"\..*\.(part|\d+)", path.name)
     ]
     assert not left
 

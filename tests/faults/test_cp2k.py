@@ -77,7 +77,7 @@ def test_hang(folder, labelled):
 def test_one_of_two_side_by_side_is_killed(folder, labelled):
     """SIGKILL of one of two CP2K that run at the same time in one job."""
     runs.change(folder, "dft", labels={"processes": 2})
-    both = 'until [ "$(wc -l < ../../../../../../starts)" -ge 2 ]; do sleep 0.05; done'
+    both = 'until [ "$(wc -l < "$here/starts")" -ge 2 ]; do sleep 0.05; done'
     runs.fault(folder, AFTER_A_WHILE.format(command=f"{both}; kill -KILL $$"))
     two_frames_are_missing_and_one_fails(folder, labelled, "CP2K was killed by signal 9")
 
@@ -89,7 +89,7 @@ def test_worker_of_calculations_side_by_side_is_killed(folder, labelled):
     began = runs.start_run(folder, "dft", "labels")
     try:
         runs.wait_for(runs.in_scf(folder, 2), began)
-        workers = runs.processes(folder, "label_batch")
+        workers = runs.processes(folder, "label.py")
         assert len(workers) == 3
         os.kill(max(workers), signal.SIGKILL)
         output = began.communicate(timeout=300)[0]
@@ -123,8 +123,10 @@ def test_not_converged(folder, labelled):
     again = runs.run(folder, "dft", runs.DATASET)
     assert again.status != 0
     assert len(runs.starts(folder)) == 4
+    table = runs.LABELS.format("dft", runs.SETS[1])
+    assert f"`snakemake --forcerun {table}`" in again.output
     runs.change_settings(folder, max_scf=5, max_outer_scf=20)
-    runs.finish(folder, "dft", runs.DATASET)
+    runs.finish(folder, "dft", runs.DATASET, "--forcerun", table)
     assert len(runs.starts(folder)) == 6
     runs.assert_same_labels(folder, labelled)
 
@@ -173,13 +175,13 @@ def test_a_frame_that_always_crashes_counts_as_failed_in_the_end(folder, labelle
         .replace("exec cp2k.psmp", f'[ "$key" = {key} ] && exit 7\nexec cp2k.psmp')
     )
     runs.script(folder / "cp2k", crashing)
-    runs.change(folder, "dft", labels={"failed_share": 0.3})
+    runs.change(folder, "dft", labels={"failed_share": 0.4})
     for _ in range(2):
         failed = runs.run(folder, "dft", runs.DATASET)
         assert failed.status != 0
         assert "CP2K ended with exit code 7" in failed.output
     runs.finish(folder, "dft", runs.DATASET)
     assert runs.starts(folder).count(key) == 3
-    assert "not computed again" in (folder / "results/kcl/table/dft/labels.csv").read_text()
+    assert "not computed again" in (folder / runs.LABELS.format("dft", runs.SETS[1])).read_text()
     runs.finish(folder, "dft", runs.DATASET)
     assert runs.starts(folder).count(key) == 3

@@ -11,7 +11,7 @@ from faults import runs
 from minset.md.trajectory import read_trajectory
 
 pytestmark = pytest.mark.timeout(1800)
-SELECTION = "results/kcl/selection/classical/rnd-s1.csv"
+SELECTION = "results/kcl/selection/classical/rnd-n32-s1.csv"
 RAMP = "results/kcl/pool/classical/runs/ramp"
 
 # ends the process by SIGKILL when a file takes its name, once; the file is whole but has another name
@@ -41,7 +41,7 @@ os.replace = killed
 def test_label_job_is_killed_in_the_scf(nearly_labelled, labelled, number):
     """A signal to the label job while a real CP2K is in its SCF: CP2K ends with it."""
     folder = nearly_labelled
-    arguments = (folder, "label_batch", runs.in_scf(folder, 2), "dft", "labels")
+    arguments = (folder, "label.py", runs.in_scf(folder, 2), "dft", "labels")
     output = runs.kill_job(*arguments, number=number)
     assert "Error in rule label:" in output
     runs.wait_for(lambda: not runs.processes(folder, "cp2k"))
@@ -74,10 +74,10 @@ def test_snakemake_alone_is_killed_and_its_job_lives_on(nearly_labelled, labelle
         runs.wait_for(runs.in_scf(folder, 1), killed)
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
-        assert runs.processes(folder, "label_batch")
+        assert runs.processes(folder, "label.py")
         runs.unlock(folder, "dft")
         runs.finish(folder, "dft", "labels")
-        runs.wait_for(lambda: not runs.processes(folder, "label_batch"))
+        runs.wait_for(lambda: not runs.processes(folder, "label.py"))
     finally:
         runs.kill(killed)
     assert len(runs.starts(folder)) == 2  # both frames once, whoever computed them
@@ -90,7 +90,7 @@ def test_training(done, whole):
     """SIGKILL of the training after a checkpoint."""
     checkpoint = done / runs.MODEL / "work/checkpoint.pt"
     runs.forget_model(done)
-    runs.kill_job(done, "train", checkpoint.exists, "classical", runs.TABLE)
+    runs.kill_job(done, "train.py", checkpoint.exists, "classical", runs.TABLE)
     runs.finish(done, "classical", runs.TABLE, runs.VERDICT)
     assert "continuing after epoch" in runs.logs(done)
     runs.assert_same_model(done, whole)
@@ -104,7 +104,7 @@ def test_simulation(done, whole):
     runs.forget_simulation(done)
     restarts = done / runs.SIMULATION / "work/production"
     runs.kill_job(
-        done, "simulate", lambda: list(restarts.glob("restart.*")), "classical", runs.VERDICT
+        done, "simulate.py", lambda: list(restarts.glob("restart.*")), "classical", runs.VERDICT
     )
     runs.finish(done, "classical", runs.VERDICT)
     assert "continuing at 5.00 ps" in runs.logs(done)
@@ -126,7 +126,7 @@ def test_selection(fresh):
     runs.kill_job(fresh, "select_frames", checkpoint.exists, "classical", SELECTION)
     assert not (fresh / SELECTION).exists()
     runs.finish(fresh, "classical", SELECTION)
-    (log,) = fresh.glob(f"{runs.LOG}/classical/select/rnd-s1.log")
+    (log,) = fresh.glob(f"{runs.LOG}/classical/select/rnd-n32-s1.log")
     assert "continuing after" in log.read_text()
     resumed = (fresh / SELECTION).read_bytes()
     (fresh / SELECTION).unlink()
@@ -164,8 +164,8 @@ def test_between_writing_and_renaming(selected, whole, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(patch))
     stages = [
         "label/store/??/*.json",
-        "label/classical/batch-0.csv",
-        "table/classical/labels.csv",
+        "label/classical/*/part-0.csv",
+        "dataset/classical/validation.extxyz",
         "dataset/classical/*/train.extxyz",
         "model/classical/*/work/history.csv",
         "model/classical/*/model.pt",
@@ -178,6 +178,6 @@ def test_between_writing_and_renaming(selected, whole, tmp_path, monkeypatch):
         assert killed.status != 0, pattern
         assert not (folder / "kill-at").exists(), pattern
     runs.finish(folder, "classical", runs.TABLE, runs.VERDICT)
-    runs.assert_same_labels(folder, whole, "lammps")
+    runs.assert_same_labels(folder, whole, "potential")
     runs.assert_same_model(folder, whole)
     runs.assert_same_files(folder, whole, f"{runs.SIMULATION}/trajectory.lammpstrj")

@@ -79,7 +79,7 @@ def test_full_disk_in_a_study(fresh, whole, free_kB):
         full(fresh, "classical", runs.TABLE, runs.VERDICT)
         make_room()
         runs.finish(fresh, "classical", runs.TABLE, runs.VERDICT)
-        runs.assert_same_labels(fresh, whole, "lammps")
+        runs.assert_same_labels(fresh, whole, "potential")
         runs.assert_same_model(fresh, whole)
         runs.assert_nothing_half_done(fresh)
 

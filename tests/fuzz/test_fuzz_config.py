@@ -21,8 +21,9 @@ from minset.potential import commands_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 STUDY, SALT = "demo", "kcl"
-pytestmark = pytest.mark.usefixtures("small_registries")
 NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
+FILE = r'"""[^"\n]+/Al_mm\.eam\.fs"""'
+COMMAND = re.compile(rf"[a-z_]+( [a-z0-9./+-]+)+|pair_coeff \* \* {FILE}( [A-Z][a-z]?)+")
 HOSTILE = [
     *(
         None,
@@ -159,7 +160,7 @@ def require_safe(study: dict, systems: dict) -> None:
         for key, value in system["potentials"].items():
             assert re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key)
             for command in commands_of({"species": system["species"], "potential": value}):
-                assert re.fullmatch(r"[a-z_]+( [a-z0-9./+-]+)+", command), command
+                assert COMMAND.fullmatch(command), command
         if study["labels"]["labeler"] == "cp2k":
             settings = cp2k.DEFAULTS | system["cp2k"] | study["labels"]["settings"]
             frame = Atoms(list(system["species"]), cell=[9, 9, 9], pbc=True)
@@ -195,11 +196,13 @@ def test_content(folder, monkeypatch, capsys):
     monkeypatch.setattr(reading, "parse", lambda path: copy.deepcopy(files[path.stem]))
 
     @settings(**FEW, max_examples=round(600 * SCALE))
-    @given(st.sampled_from([STUDY, "demo-classical", "nacl-selectors-laptop"]), CHANGES)
+    @given(
+        st.sampled_from([STUDY, "demo-classical", "demo-metal", "nacl-selectors-laptop"]), CHANGES
+    )
     def attempt(study, changes):
         files.clear()
         files.update(copy.deepcopy(good))
-        changed = {name: files[name] for name in (study, "kcl", "nacl")}
+        changed = {name: files[name] for name in (study, *good[study]["systems"])}
         for one in changes:
             change(changed, *one)
         files.update(changed)

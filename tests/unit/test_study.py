@@ -8,6 +8,7 @@ import yaml
 
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.names import run_row
+from minset.observe import OBSERVABLES
 from minset.outputs import TABLES, reference_of, tables_of
 from minset.study import Study, canonical, read_study
 
@@ -42,10 +43,10 @@ def study_of(folder: Path, edit=lambda study: None, edit_system=lambda system: N
         (folder / name).mkdir(parents=True, exist_ok=True)
     content = yaml.safe_load(TEXT)
     edit(content)
-    (folder / "studies/s.yaml").write_text(yaml.safe_dump(content))
+    (folder / "studies/s.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     system = yaml.safe_load((CONFIG / "systems/kcl.yaml").read_text())
     edit_system(system)
-    (folder / "systems/kcl.yaml").write_text(yaml.safe_dump(system))
+    (folder / "systems/kcl.yaml").write_text(yaml.safe_dump(system, sort_keys=False))
     return read_study("s", folder)
 
 
@@ -123,6 +124,9 @@ def everything(study: Study) -> dict:
     for name in study.settings["simulations"]:
         jobs[f"start {name}"] = study.start("kcl", name)
         jobs[f"simulate {name}"] = study.simulation(name)
+        for observable in study.settings["simulations"][name]["observables"]:
+            settings = study.observable_settings(observable, name)
+            jobs[f"observe {observable} {name}"] = settings, study.md_system("kcl")
     for name in tables_of(study):
         jobs[f"table {name}"] = reference_of(study, "kcl", name)
     for name in figures_of(study):
@@ -192,12 +196,15 @@ def test_every_table_and_figure_is_made_from_what_jobs_of_the_study_write(study)
     written |= {f"{study.folder('table')}/{name}.csv" for name in tables_of(study)}
     written |= {f"{study.folder('pool')}/pool.{end}" for end in ("csv", "h5")}
     written.add(f"{study.folder('selection')}/split.csv")
-    observable = study.folder("observable")
+    for name, record in OBSERVABLES.items():
+        for run in study.observed(name):
+            folder = study.observable_folder(name, run)
+            written |= {f"{folder}/{table}.csv" for table in record.tables}
     for registry, names in ((TABLES, tables_of(study)), (FIGURES, figures_of(study))):
         for name in names:
             inputs = registry[name].inputs(study)
             for path in [*inputs.files.values(), *(path for path, _ in inputs.runs)]:
-                assert path in written or path.startswith(observable), (name, path)
+                assert path in written, (name, path)
 
 
 def test_canonical_data_have_one_form():

@@ -4,6 +4,7 @@
 2. `read_marks`: marks of unfinished jobs in ``.snakemake/incomplete``.
 3. `slurm_comment`: how the SLURM executor names a job in the queue.
 4. `without_rate_limit`: the scheduler's rate limiter, switched off.
+5. `uses_conda`: how software is deployed.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from snakemake.api import SnakemakeApi, resolve_snakefile
 from snakemake.settings.types import (
     ConfigSettings,
     DAGSettings,
+    DeploymentMethod,
     DeploymentSettings,
     ResourceSettings,
 )
@@ -93,3 +95,8 @@ def without_rate_limit(workflow) -> None:
     processor for each job.
     """
     workflow.scheduler.job_rate_limiter = None
+
+
+def uses_conda(workflow) -> bool:
+    """Whether the jobs run in conda environments, where ``python`` is that of the rule."""
+    return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
