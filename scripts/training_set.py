@@ -1,13 +1,11 @@
 """Write the training set of one selection and size."""
 
-import pandas as pd
-
-from minset.dataset import labelled, write_dataset
+from minset.dataset import labelled, read_label_tables, write_dataset
 
 
 def main(labels, train, store, failed_share: float) -> None:
     """Write the picks of all sizes up to this one, in their order, as extended XYZ."""
-    table = pd.concat(map(pd.read_csv, labels), ignore_index=True)
+    table = read_label_tables(labels)
     write_dataset(train, labelled(table, store, failed_share))
 
 

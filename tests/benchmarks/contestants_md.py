@@ -28,6 +28,8 @@ from minset.model import evaluator_of
 
 TIMESTEP_FS, THERMOSTAT_FS = 2.0, 100.0
 SHELL_A = 2.0  # of spkmd's neighbour list, its default
+# the forces of random weights are too weak to keep ions apart: none is too close
+TOUCHING_A = dict.fromkeys(("Na-Na", "Na-Cl", "Cl-Cl"), 0.0)
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def minset_engine(case: Case, reference: bool) -> Contestant:
     """minset's engine behind LAMMPS, as in its simulations but for the files written."""
     evaluate = evaluator_of(case.folder, case.atoms.numbers, case.threads, reference)
     cell = case.atoms.cell.array
-    attach = model_engine(case.folder, LIMITS, {}, case.threads, reference=reference)
+    attach = model_engine(case.folder, LIMITS, TOUCHING_A, case.threads, reference=reference)
     lmp = open_lammps()
     load_atoms(lmp, case.atoms, case.system, velocities=True)
     alarm = attach(lmp, list(case.atoms.symbols), case.system)

@@ -44,9 +44,7 @@ SEED = 7
 def nacl() -> dict:
     """Content of the system file, with the potential of Tosi and Fumi as its potential value."""
     system = yaml.safe_load(SYSTEM.read_text())
-    given = system.pop("potentials", {}).get("bmhtf") or system["potential"]
-    value = {"potential": "tosi_fumi", "pairs": given["pairs"], "published_sign": False}
-    return system | {"potential": value}
+    return system | {"potential": {"published_sign": False} | system["potentials"]["bmhtf"]}
 
 
 def hyper_parameters(size: str) -> dict:

@@ -4,7 +4,6 @@ Run by bench.py, once for each number of threads. The contestants of a case live
 take turns.
 """
 
-import copy
 import gc
 import json
 import logging
@@ -27,18 +26,6 @@ LONGEST_BLOCK = 100  # steps
 AGREEMENT_EV_A = {"minset compressed": 1e-3}
 ROUNDING_EV_A = 1e-4
 PAIRS_PER_ION = 26  # at 6 A, for the memory only
-
-
-def colliding(system: dict) -> dict:
-    """The system without its limits on distances.
-
-    The forces of random weights are too weak to keep ions apart; minset's engines would stop at the
-    first two that meet.
-    """
-    changed = copy.deepcopy(system)
-    for pair in changed["potential"]["pairs"].values():
-        pair["sigma_A"] *= 1e-6
-    return changed
 
 
 def needed_bytes(hyper: dict, ions: int) -> float:
@@ -163,7 +150,7 @@ def main(plan: dict) -> None:
                 atoms=liquid(work, ions),
                 folder=model_folder(work, size),
                 cutoff_A=hyper["cutoff_A"],
-                system=colliding(nacl()),
+                system=nacl(),
                 threads=threads,
             )
             reference = schnetpack_ase(case).forces(case.atoms.positions) if fits else None

@@ -19,8 +19,8 @@ import yaml
 from ase import Atoms
 from measure import append_rows, missing
 
-from minset.label.cp2k import DEFAULTS
-from minset.pool.store import write_pool
+from minset.label import LABELERS
+from minset.sets import write_set
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--config", "study=scale"]
@@ -36,7 +36,7 @@ SLEEP_S = 0.02
 LABELS = """
 import json, sys
 sys.path[:0] = [{scripts!r}]
-from label_batch import main
+from label import main
 main(**json.loads(sys.argv[1]))
 """
 
@@ -116,29 +116,31 @@ def of_snakemake(work: Path, systems: int) -> list[dict]:
 
 
 def of_labels(work: Path, frames: int, processes: int) -> dict:
-    """One batch of labels, from pool to table, with a CP2K that sleeps; no frame twice."""
+    """One job of labels, from set to table, with a CP2K that sleeps; no frame twice."""
     folder = work / f"labels-{frames}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     positions = rng.uniform(0, 6, (frames, 2, 3))
-    write_pool(folder / "pool.h5", (Atoms("KCl", p, cell=[6] * 3, pbc=True) for p in positions))
-    roles = pd.DataFrame({"frame": range(frames), "role": "test"})
-    roles.to_csv(folder / "split.csv", index=False)
-    roles.head(0).to_csv(folder / "selection.csv", index=False)
+    files = {"frames": str(folder / "set.h5"), "listed": str(folder / "set.csv")}
+    atoms = [Atoms("KCl", p, cell=[6] * 3, pbc=True) for p in positions]
+    rows = pd.DataFrame({"origin": "drawn at random", "frame": range(frames)})
+    write_set(files["frames"], files["listed"], atoms, rows)
     stub, starts = folder / "cp2k", folder / "starts"
     stub.write_text(
         f"#!/bin/sh\necho $2 >> {starts}\nsleep {SLEEP_S}\ntouch minset-RESTART.wfn\ncat {RECORDED}\n"
     )
     stub.chmod(0o755)
     system = yaml.safe_load((REPOSITORY / "config/systems/kcl.yaml").read_text())
-    arguments = {name: str(folder / f"{name}.csv") for name in ("split", "table")}
-    arguments |= {
-        "pool": str(folder / "pool.h5"),
-        "selections": [str(folder / "selection.csv")],
-        "batch": 0,
-        "labels": {"labeler": "cp2k", "batches": 1, "net_force_gate_eV_A": 10.0},
-        "settings": DEFAULTS | system["cp2k"] | {"dispersion": "d3", "command": str(stub)},
+    given = {"dispersion": "d3", "command": str(stub)}
+    arguments = files | {
+        "table": str(folder / "table.csv"),
+        "part": 0,
+        "size": frames,
+        "labeler": "cp2k",
+        "settings": LABELERS["cp2k"].settings_of(system, given),
+        "effort": {},
+        "net_force_gate_eV_A": 10.0,
         "store": str(folder / "store"),
         "threads": processes,
         "processes": processes,

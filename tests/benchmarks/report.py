@@ -56,7 +56,7 @@ validation.
 ABOUT_DESCRIPTORS = """\
 Means over the species of an untrained representation, 100 ions a frame, 16 frames at a time, from file to
 array with neighbour lists. *schnetpack*: `ASEAtomsData`, `MatScipyNeighborList`, `AtomsLoader`. *minset*:
-`minset.descriptor.schnet`.
+`minset.descriptor.representation`.
 """
 ABOUT_SELECTION = """\
 Frames of 100 ions: those of a short run, rescaled by up to 3 % and shaken by up to 0.2 A. Each contestant
@@ -74,7 +74,7 @@ looks at: the mean over the pool, and the largest.
 """
 ABOUT_SCALE = """\
 A synthetic study of 10 selectors, 6 sizes and 5 seeds for each of some systems, without simulations:
-Snakemake's dry run, and a call when all results are there. Labels: one batch through everything but CP2K,
+Snakemake's dry run, and a call when all results are there. Labels: one job through everything but CP2K,
 which a script replaces that sleeps for 20 ms and prints a recorded output; each frame started it once.
 """
 

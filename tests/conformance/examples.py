@@ -5,11 +5,15 @@ frames, it gets a line here, and the test that misses it says which.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from conftest import read_system
 from force_calls import Accuracy
+
+from minset.registry import defaults_of
 
 # ends of names that say what a number is measured in
 UNITS = (
@@ -42,11 +46,81 @@ GENERATORS = {
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
 }
 
+# options of descriptors and of selectors that have no default, or with which they are quicker
+DESCRIPTORS = {"schnet": {"size": "small"}}
+SELECTORS = {
+    "disagreement": {"model": "small"},
+    "rnd": {"max_steps": 20},
+    "entropy_gain": {"neighbours": 8},
+}
+
+
+def _two_ions():
+    """A primitive cell of KCl off its sites."""
+    cell = [[0, 3.0, 3.0], [3.0, 0, 3.0], [3.0, 3.0, 0.3]]
+    return Atoms("KCl", [[0, 0, 0.2], [3.0, 2.9, 3.0]], cell=cell, pbc=True)
+
+
+class Labelling(NamedTuple):
+    """What a system file must say, the study's settings, a frame, the accuracy of a force in eV/A, and
+    the program without which there is no label."""
+
+    section: dict
+    given: dict
+    frame: Atoms
+    accuracy_eV_A: float
+    program: str | None = None
+
+
+_SMALLEST = {"K": "GTH-PBE-q9", "Cl": "GTH-PBE-q7"}
+_CP2K = {
+    "method": "GPW",
+    "cutoff_Ry": 200,
+    "rel_cutoff_Ry": 30,
+    "kinds": {
+        symbol: {"basis_set": "SZV-MOLOPT-SR-GTH", "potential": potential}
+        for symbol, potential in _SMALLEST.items()
+    },
+}
+
+# LABELERS: the smallest calculation for a frame of KCl
+LABELERS = {
+    "potential": Labelling(
+        {}, {"potential": "bmhtf"}, _rocksalt(), POTENTIALS["tosi_fumi"][1].forces_eV_A
+    ),
+    "cp2k": Labelling(
+        {"cp2k": _CP2K},
+        {"dispersion": "none", "eps_scf": 1e-7, "timeout_s": 300},
+        _two_ions(),
+        5e-3,
+        program="cp2k.psmp",
+    ),
+}
+
+# MODELS: settings and ``training`` with which a few frames are fitted in seconds, and the accuracy of
+# force calls: single precision adds up to hundredths of a meV/A in networks
+MODELS = {
+    "schnet": (
+        {"size": "small"},
+        {"batch_size": 2, "max_epochs": 4, "learning_rate": 2e-3, "stress_weight": 1.0},
+        Accuracy(1e-4, 1e-5),
+    ),
+    "gap": (
+        {"cutoff_A": 4.0, "n_max": 3, "l_max": 2},
+        {"sparse_points": 16, "virial_sigma_eV_atom": 0.01},
+        Accuracy(1e-6, 1e-8),
+    ),
+}
+
 # what is missing, in the message of a test
 ADD = {
     "POTENTIALS": "a function that gives a system slice with its value and a crystal, and the "
     "accuracy of its force calls",
     "GENERATORS": "a function of a temperature that gives its settings beyond SHORT",
+    "LABELERS": "a Labelling",
+    "MODELS": "settings and training of a fit of seconds, and the accuracy of force calls",
+    "DESCRIPTORS": "the options that have no default",
+    "SELECTORS": "the options that have no default",
 }
 
 
@@ -60,3 +134,12 @@ def example(registry: str, name: str):
             pytrace=False,
         )
     return table[name]
+
+
+def options_of(registry: str, name: str, record) -> dict:
+    """Complete options of an entry: its defaults, and what its example gives."""
+    options = defaults_of(record.options)
+    needs_example = set(getattr(record, "required", ())) - set(options)
+    return options | (
+        example(registry, name) if needs_example else globals()[registry].get(name, {})
+    )

@@ -60,7 +60,8 @@ def forces_are_the_derivative_of_the_energy(make: Make, frame: Atoms, accuracy: 
     rng, evaluate = np.random.default_rng(3), make(frame.numbers)
     one, other, all_ = (np.zeros((len(frame), 3)) for _ in range(3))
     one[0, 0], other[-1, 2] = STEP_A, STEP_A
-    all_[:] = STEP_A * rng.normal(size=all_.shape)
+    # in all a shorter path: many pairs cross ends of cutoffs, where forces have kinks
+    all_[:] = STEP_A / 8 * rng.normal(size=all_.shape)
     for moved in (one, other, all_):
         at = _along(evaluate, frame, moved, np.zeros((3, 3)))
         work = sum(

@@ -10,6 +10,7 @@ from examples import example
 from force_calls import CHECKS, off_its_sites
 
 from minset.config.defaults import fill_hashes
+from minset.label import LABELERS
 from minset.potential import POTENTIALS, commands_of, contact_A
 from minset.potential.forces import evaluator
 
@@ -67,6 +68,22 @@ def test_a_species_that_it_does_not_know_is_a_mistake(name):
         assert "Xe" in line
         assert line.split(":")[0].split(".")[0] in record.options
         assert "\n" not in line
+
+
+def test_where_its_files_are_decides_no_label(name):
+    system, frame = system_and_frame(name)
+    value = system["potential"]
+    names = {Path(path).name for path in POTENTIALS[name].files(value)}
+    elsewhere = {
+        key: f"/somewhere/else/{Path(v).name}"
+        if isinstance(v, str) and Path(v).name in names
+        else v
+        for key, v in value.items()
+    }
+    physics = LABELERS["potential"].physics
+    here, there = (physics({"potential": v, "charges": {}}, frame) for v in (value, elsewhere))
+    assert here == there
+    assert not names or "sha256" in here["potential"]
 
 
 def test_other_content_of_its_files_is_another_potential(name, tmp_path):

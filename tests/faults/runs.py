@@ -19,6 +19,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from running import clone_repository, kill, snakemake, start
+from running import run as run_program
 
 # ten ions with the smallest basis on the coarsest grid: some seconds of CP2K a frame
 CLASSICAL = yaml.safe_load("""
@@ -163,6 +164,16 @@ def finish(folder: Path, study: str, *targets: str) -> SimpleNamespace:
     done = run(folder, study, *targets)
     assert done.status == 0, f"{done.output[-4000:]}\n{logs(folder)[-4000:]}"
     return done
+
+
+def status(folder: Path, study: str) -> tuple[list[str], list[str], str]:
+    """Label jobs and frames that are done, running, failed and to do, and all that the status says."""
+    said = run_program(folder, "python", "scripts/status.py", study, seconds=120)
+    assert said.status == 0, said.output
+    cells = {
+        line.split()[0]: line.split()[1:5] for line in said.output.splitlines() if line.split()
+    }
+    return cells["label"], cells["frames"], said.output
 
 
 def unlock(folder: Path, study: str) -> None:

@@ -123,8 +123,10 @@ def test_not_converged(folder, labelled):
     again = runs.run(folder, "dft", runs.DATASET)
     assert again.status != 0
     assert len(runs.starts(folder)) == 4
+    table = runs.LABELS.format("dft", runs.SETS[1])
+    assert f"`snakemake --forcerun {table}`" in again.output
     runs.change_settings(folder, max_scf=5, max_outer_scf=20)
-    runs.finish(folder, "dft", runs.DATASET)
+    runs.finish(folder, "dft", runs.DATASET, "--forcerun", table)
     assert len(runs.starts(folder)) == 6
     runs.assert_same_labels(folder, labelled)
 

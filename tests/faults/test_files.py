@@ -80,14 +80,15 @@ def test_label(nearly_labelled, labelled):
     runs.assert_same_labels(folder, labelled)
 
 
-def only_one_label_is_computed_again(folder: Path, labelled: Path, path: Path, message: str):
+def only_one_label_is_computed_again(folder: Path, labelled: Path, path: Path):
     """A dataset is refused for want of a label, until that one has been computed again."""
     (folder / "starts").unlink()
-    targets = ("results/kcl/dataset/dft/test.extxyz", runs.DATASET)
-    failed = runs.run(folder, "dft", *targets)
+    failed = runs.run(folder, "dft", runs.DATASET)
     assert failed.status != 0
+    table = runs.LABELS.format("dft", runs.SETS[1])
+    message = f"({path.stem}) is no longer in {runs.STORE}; run `snakemake --forcerun {table}`"
     assert message in failed.output
-    runs.finish(folder, "dft", *targets, "--forcerun", "label")
+    runs.finish(folder, "dft", runs.DATASET, "--forcerun", table)
     assert runs.starts(folder) == [path.stem]
     runs.assert_same_labels(folder, labelled)
 
@@ -97,10 +98,9 @@ def only_one_label_is_computed_again(folder: Path, labelled: Path, path: Path, m
 def test_label_after_its_job(labelled, tmp_path):
     """One byte of a stored label is changed after its job was done: only it is computed again."""
     folder = runs.copied(labelled, tmp_path / "copy")
-    path = sorted(folder.glob(f"{runs.STORE}/??/*.json"))[0]
+    path = runs.label_file(folder, runs.keys(folder, "dft", runs.SETS[1])[0])
     runs.flip(path, 0.4)
-    message = "run `snakemake --forcerun label` to compute it again"
-    only_one_label_is_computed_again(folder, labelled, path, message)
+    only_one_label_is_computed_again(folder, labelled, path)
 
 
 @pytest.mark.faults
@@ -108,38 +108,54 @@ def test_label_after_its_job(labelled, tmp_path):
 def test_label_that_was_removed(labelled, tmp_path):
     """A stored label is deleted after its job was done."""
     folder = runs.copied(labelled, tmp_path / "copy")
-    path = sorted(folder.glob(f"{runs.STORE}/??/*.json"))[0]
+    path = runs.label_file(folder, runs.keys(folder, "dft", runs.SETS[1])[0])
     path.unlink()
-    message = f"({path.stem}) is no longer in {runs.STORE}"
-    only_one_label_is_computed_again(folder, labelled, path, message)
+    only_one_label_is_computed_again(folder, labelled, path)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    ("name", "again", "message"),
+    ("name", "engine", "message"),
     [
-        ("model.pt", ["compressed.npz"], "cannot be read"),
-        ("compressed.npz", [], "remove its folder and train it again"),
+        ("model.pt", "schnetpack", "remove the folder and train it again"),
+        ("compressed.npz", "compressed", "remove its folder and train it again"),
     ],
 )
-def test_model(done, whole, name, again, message):
-    """One byte of a model is changed after it was made: refused until it is removed and made again."""
+def test_model(done, whole, name, engine, message):
+    """One byte of a model is changed after it was made: what reads it is refused until it is removed
+    and made again."""
     runs.flip(done / runs.MODEL / name)
-    remove(done, *(f"{runs.MODEL}/{file}" for file in again), runs.TABLE)
-    remove(done, "results/kcl/observable/classical/errors/*/*")
+    remove(done, runs.TABLE, "results/kcl/observable/classical/errors/*/*")
     runs.forget_simulation(done)
-    refused(done, message, runs.TABLE, runs.VERDICT)
+    simulation = runs.CLASSICAL["simulations"]["nvt"]
+    runs.change(done, "classical", simulations={"nvt": simulation | {"engine": engine}})
+    refused(done, message, runs.VERDICT)
+    runs.change(done, "classical", simulations={"nvt": simulation})
     shutil.rmtree(done / runs.MODEL)
     assert_as_undisturbed(done, whole)
 
 
 @pytest.mark.faults
 def test_pool(fresh, whole):
-    """One byte in the compressed positions of the pool is changed before the labels."""
+    """One byte in the compressed positions of the pool is changed before the selections."""
+    for path in (fresh / runs.SPLIT).parent.iterdir():
+        if path.suffix != ".npy":
+            path.unlink()
     runs.flip(fresh / runs.POOL, 0.7)
     refused(fresh, "remove it and run the pool again", runs.TABLE, runs.VERDICT)
-    assert not runs.stored(fresh, "lammps")
+    assert not runs.stored(fresh, "potential")
     (fresh / runs.POOL).unlink()
+    assert_as_undisturbed(fresh, whole)
+
+
+@pytest.mark.faults
+def test_set(fresh, whole):
+    """One byte in the compressed positions of a set is changed before its labels."""
+    path = (fresh / runs.SELECTION.format("classical")).with_suffix(".h5")
+    runs.flip(path, 0.7)
+    refused(fresh, "remove it and run again", runs.TABLE, runs.VERDICT)
+    assert len(runs.stored(fresh, "potential")) == 3  # those of the other set
+    path.unlink()
     assert_as_undisturbed(fresh, whole)
 
 

@@ -35,6 +35,21 @@ def test_second_run_in_the_same_folder_is_refused(nearly_labelled, labelled):
     runs.assert_nothing_half_done(folder)
 
 
+def test_status_beside_a_run(nearly_labelled):
+    """What `make status` says while a frame is in work, and when all are done."""
+    folder = nearly_labelled
+    began = runs.start_run(folder, "dft", "labels")
+    try:
+        runs.wait_for(runs.in_scf(folder, 1), began)
+        jobs, frames, output = runs.status(folder, "dft")
+    finally:
+        both(began)
+    assert (jobs, frames) == (["1", "1", "0", "0"], ["4", "1", "0", "1"])
+    assert "Snakemake runs" in output
+    jobs, frames, _ = runs.status(folder, "dft")
+    assert (jobs, frames) == (["2", "0", "0", "0"], ["6", "0", "0", "0"])
+
+
 @pytest.mark.faults
 def test_two_runs_without_lock_share_the_labels(nearly_labelled, labelled):
     """Two Snakemakes with the same study in the same folder, both with --nolock."""

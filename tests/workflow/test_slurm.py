@@ -37,8 +37,8 @@ SITE = {
 }
 # all other rules take seconds and run where Snakemake does
 ON_NODES = {
-    *("pool_run", "pool", "descriptors", "select", "label", "train", "compress", "errors"),
-    *("start", "simulate", "structure", "transport", "mdsuite"),
+    *("pool_run", "pool", "describe", "select", "label", "train_schnet", "observe_errors"),
+    *("start", "simulate", "observe_rdf", "observe_transport", "mdsuite"),
 }
 # more than SLURM's shortest time limit of a minute on any machine, and some time to take a node away
 SLOW = yaml.safe_load(SHORT)
@@ -299,7 +299,7 @@ def test_a_study_runs_through_slurm_with_its_gpu_rules_on_gpus(clone, cluster):
     assert {(job.JobState, job.Account) for job in found} == {("COMPLETED", "(null)")}
     on_gpus = [job for job in found if job.TresPerJob == "gres:gpu:fake:1"]
     assert sorted(job.Comment for job in on_gpus) == sorted(
-        [f"rule_train_wildcards_kcl_{s}_8_1_small" for s in ("rnd", "random")]
+        [f"rule_train_schnet_wildcards_kcl_{s}-n8-s1-small" for s in ("rnd", "random")]
         + [
             f"rule_simulate_wildcards_kcl_{name}_1200K_{s}-n8-s1-small"
             for name in ("nvt", "npt")

@@ -39,12 +39,12 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
     table, output = status(copy, "short")
     assert table["pool"] == ["0", "0", "0", "2"]
     assert table["frames"][0] == "?"
-    assert "0 of 38 jobs done, no Snakemake runs on this machine; left: no rate yet" in output
+    assert "0 of 37 jobs done, no Snakemake runs on this machine; left: no rate yet" in output
 
     running = start(copy, "snakemake", "--cores", "1", "labels", "--config", "study=short")
     try:
         deadline = time.monotonic() + 120
-        while not (copy / "results/kcl/log/short/descriptors.log.attempt.json").exists():
+        while not (copy / "results/kcl/log/short/describe/frames.log.attempt.json").exists():
             assert running.poll() is None, running.stdout.read()[-5000:]
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -53,7 +53,7 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
         kill(running)
     assert table["pool"] == ["2", "0", "0", "0"]
     assert table["select"] == ["0", "1", "0", "2"]
-    assert "2 of 38 jobs done, Snakemake runs; left: no rate yet" in output
+    assert "2 of 37 jobs done, Snakemake runs; left: no rate yet" in output
 
     before = files(copy)
     table, output = status(copy, "short")
@@ -74,17 +74,22 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
 def test_failed_frames_and_jobs_are_shown_with_reason_and_log(copy):
     path = copy / "config/studies/strict.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(SHORT) | STRICT))
-    target = "results/kcl/table/strict/labels.csv"
-    assert snakemake(copy, "strict", "--cores", "2", target, seconds=300).status != 0
+    folder = "results/kcl/dataset/strict"
+    targets = (f"{folder}/test.extxyz", f"{folder}/random-n4-s1/train.extxyz")
+    assert snakemake(copy, "strict", "--cores", "2", *targets, seconds=300).status != 0
     table, output = status(copy, "strict")
     assert table["label"] == ["2", "0", "0", "0"]
     assert table["frames"] == ["0", "0", "10", "0"]
-    assert table["dataset"] == ["0", "0", "1", "2"]
-    assert re.search(
-        r"  labels_table: ValueError: 10 of 10 frames have no label, .*\n"
-        r"    results/kcl/log/strict/labels_table.log\n",
-        output,
-    )
+    assert table["dataset"] == ["0", "0", "2", "0"]
+    for rule, job, frames in (
+        ("held_out", "held_out", "2 of 2"),
+        ("training_set", "training_set/random-n4-s1", "4 of 4"),
+    ):
+        assert re.search(
+            rf"  {rule}: ValueError: {frames} frames have no label, .*\n"
+            rf"    results/kcl/log/strict/{job}.log\n",
+            output,
+        )
     assert re.search(
         r"  frame: net force above the study's gate of 1.00e-30 eV/A\n"
         r"    results/kcl/label/store/../\w+.json \(the first of 10\)\n",

@@ -39,6 +39,12 @@ def labels_table(tables: list[pd.DataFrame], failed_share: float) -> pd.DataFram
     return rows
 
 
+def read_label_tables(paths: list[Path]) -> pd.DataFrame:
+    """All rows of tables of label jobs, in their order, each with its file as ``table``."""
+    tables = [pd.read_csv(path).assign(table=str(path)) for path in paths]
+    return pd.concat(tables, ignore_index=True)
+
+
 def labelled(table: pd.DataFrame, store: Path, failed_share: float) -> list[Atoms]:
     """Frames with their labels from the store, in the order of a table, without those that failed.
 
@@ -46,7 +52,8 @@ def labelled(table: pd.DataFrame, store: Path, failed_share: float) -> list[Atom
     ----------
     table
         One row per frame: origin (the file that the frame is from), frame (its number there), key,
-        status and reason. Compositions, sizes and cells of the frames may differ.
+        status, reason and, for what errors advise, table. Compositions, sizes and cells of the
+        frames may differ.
     store
         Label store.
     failed_share
@@ -88,8 +95,15 @@ def _require_labels(rows: pd.DataFrame, failed_share: float) -> None:
         reasons = "\n".join(f"  {_named(row)}: {row.reason}" for row in failed.head(5).itertuples())
         raise ValueError(
             f"{len(failed)} of {len(rows)} frames have no label, the study allows "
-            f"{failed_share:.0%} (labels.failed_share). The first of them:\n{reasons}"
+            f"{failed_share:.0%} (labels.failed_share). The first of them:\n{reasons}\n"
+            "With other labels.settings they are tried again by "
+            f"`{_again(failed.get('table', ['label']))}`"
         )
+
+
+def _again(tables) -> str:
+    """Command that runs the label jobs of some tables again; without their files, of all."""
+    return " ".join(["snakemake --forcerun", *dict.fromkeys(tables)])
 
 
 def _named(row) -> str:
@@ -105,8 +119,8 @@ def _labelled_image(row, store: Path) -> tuple[Atoms, dict]:
         raise ValueError(f"there is no label store {store}; run `snakemake --forcerun label`")
     if label is None:
         raise ValueError(
-            f"the label of {_named(row)} ({row.key}) is no longer in {store}; "
-            "run `snakemake --forcerun label` to compute it again"
+            f"the label of {_named(row)} ({row.key}) is no longer in {store}; run "
+            f"`{_again([getattr(row, 'table', 'label')])}` to compute it again"
         )
     image = label.atoms.copy()
     image.info = {

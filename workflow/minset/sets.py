@@ -36,6 +36,19 @@ def read_part(frames: Path, table: Path, part: int, size: int) -> tuple[list[Ato
     """Frames and rows of the part of a set that one job labels.
 
     Rows part * size to (part + 1) * size.
+
+    Raises
+    ------
+    ValueError
+        If the file of frames is damaged.
+    OSError
+        If it is not there, locked, or may not be read.
     """
     rows = pd.read_csv(table).iloc[part * size : (part + 1) * size]
-    return (read_frames(frames, rows.index.tolist()) if len(rows) else []), rows
+    try:
+        return (read_frames(frames, rows.index.tolist()) if len(rows) else []), rows
+    except ValueError as error:
+        raise ValueError(
+            f"the set {frames} cannot be read ({error.__cause__ or error}); remove it and run again, "
+            "its frames are taken from the pool again"
+        ) from error
