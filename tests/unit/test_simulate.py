@@ -25,6 +25,7 @@ from minset.md.run import (
 )
 from minset.md.session import gather, load_atoms, open_lammps
 from minset.md.trajectory import read_trajectory
+from minset.model import evaluator_of
 from minset.units import BAR_EV_A3
 
 # of the tables of a SchNet, and of the network itself
@@ -75,7 +76,7 @@ def test_baths_conserve_their_extended_energy(attach, ensemble, kcl, melt32, tmp
 
 @pytest.mark.parametrize("engine", REFERENCE)
 def test_pressure_behind_fix_external_is_a_volume_derivative(engine, model_folder, kcl, melt32):
-    evaluate = engines._evaluator_of(model_folder, melt32.numbers, 1, REFERENCE[engine])
+    evaluate = evaluator_of(model_folder, melt32.numbers, reference=REFERENCE[engine])
     cell, h = np.array(melt32.cell), 1e-3
     up = evaluate(melt32.positions * (1 + h), cell * (1 + h)).energy_eV
     down = evaluate(melt32.positions * (1 - h), cell * (1 - h)).energy_eV
@@ -270,7 +271,7 @@ def test_broken_positions_end_the_run_and_leave_the_last_good_restart(
 def test_an_error_in_a_force_call_is_an_error_of_the_run(
     kcl, melt32, model_folder, tmp_path, monkeypatch
 ):
-    calls, made = iter(range(100)), engines._evaluator_of
+    calls, made = iter(range(100)), engines.evaluator_of
 
     def fails_later(*arguments):
         evaluate = made(*arguments)
@@ -282,7 +283,7 @@ def test_an_error_in_a_force_call_is_an_error_of_the_run(
 
         return call
 
-    monkeypatch.setattr(engines, "_evaluator_of", fails_later)
+    monkeypatch.setattr(engines, "evaluator_of", fails_later)
     with pytest.raises(MemoryError, match="no memory for neighbours"):
         run_md(melt32, kcl, schnet(model_folder), protocol("nve", 0.5), tmp_path)
     assert not (tmp_path / VERDICT).exists()

@@ -6,7 +6,6 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.geometry import get_distances
 
 from minset.md.engines import classical_engine
 from minset.md.run import FINAL, Protocol, run_md
@@ -71,14 +70,14 @@ def random_insertion(
     symbols = composition(system, ions)
     rng.shuffle(symbols)
     edge = volume_A3(mass_of(system, symbols), density_g_cm3) ** (1 / 3)
-    cell = np.eye(3) * edge
     placed = np.empty((0, 3))
     for k, symbol in enumerate(symbols):
         allowed = np.array([0.8 * contact_A(system, symbol, other) for other in symbols[:k]])
         for _ in range(20_000):
             trial = rng.uniform(0, edge, size=(1, 3))
-            distances = get_distances(trial, placed, cell=cell, pbc=True)[1] if k else np.empty(0)
-            if (distances.ravel() >= allowed).all():
+            vectors = placed - trial
+            vectors -= edge * np.round(vectors / edge)
+            if (np.linalg.norm(vectors, axis=1) >= allowed).all():
                 placed = np.vstack([placed, trial])
                 break
         else:
@@ -87,7 +86,7 @@ def random_insertion(
                 "give a lower density"
             )
     order = np.argsort([list(system["species"]).index(s) for s in symbols], kind="stable")
-    return Atoms([symbols[i] for i in order], positions=placed[order], cell=cell, pbc=True)
+    return Atoms([symbols[i] for i in order], positions=placed[order], cell=[edge] * 3, pbc=True)
 
 
 def _relaxed(atoms: Atoms, system: dict) -> Atoms:
