@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import aluminium, read_system
+from conftest import read_system
 from force_calls import Accuracy
 
 from minset.registry import defaults_of
@@ -36,7 +36,7 @@ POTENTIALS = {
     # charges on a mesh; energies jump where pairs cross the cutoff of 12 A
     "tosi_fumi": (lambda: (read_system("kcl"), _rocksalt()), Accuracy(2e-3, 2e-4)),
     # energies are splines through tabulated points
-    "eam": (lambda: (aluminium(), _fcc()), Accuracy(5e-5, 1e-6)),
+    "eam": (lambda: (read_system("al"), _fcc()), Accuracy(5e-5, 1e-6)),
 }
 
 # GENERATORS: settings of a small pool beyond SHORT, for a melt that is a liquid at a temperature

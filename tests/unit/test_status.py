@@ -10,6 +10,7 @@ import torch
 from ase import Atoms
 from snakemake.iocontainers import InputFiles, OutputFiles, Params, ResourceList
 from snakemake.persistence.file import FilePersistence
+from studies import CONFIG
 
 from minset.adapter import run
 from minset.config import ConfigError
@@ -21,7 +22,6 @@ from minset.status_report import Frames, Job, Slots, frames_left, left, text
 from minset.study import read_study
 
 CORES = Slots(4, True, "4 cores")
-CONFIG = Path(__file__).parents[2] / "config"
 
 
 def test_marks_name_the_outputs_that_snakemake_marked(tmp_path):
