@@ -112,6 +112,11 @@ MODELS = {
     ),
 }
 
+# options of observables for a short run in a cell of 10 A
+OBSERVABLES = {"rdf": {"range_A": 5.0, "bins": 50}, "transport": {"start_ps": 0.5}}
+# columns of fractional numbers that have no unit
+DIMENSIONLESS = {"g", "g_stderr", "peak_g", "minimum_g", "coordination_number"}
+
 # what is missing, in the message of a test
 ADD = {
     "POTENTIALS": "a function that gives a system slice with its value and a crystal, and the "
@@ -121,6 +126,7 @@ ADD = {
     "MODELS": "settings and training of a fit of seconds, and the accuracy of force calls",
     "DESCRIPTORS": "the options that have no default",
     "SELECTORS": "the options that have no default",
+    "OBSERVABLES": "the options that have no default",
 }
 
 
