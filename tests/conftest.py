@@ -9,7 +9,7 @@ from records import small_registries  # noqa: F401
 from studies import config  # noqa: F401
 
 # its checks are asserted for the tests that call them
-pytest.register_assert_rewrite("force_calls")
+pytest.register_assert_rewrite("conformance.force_calls")
 REPOSITORY = Path(__file__).parents[1]
 
 

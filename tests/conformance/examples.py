@@ -4,15 +4,17 @@ A new entry is tested by being in its registry. Where it needs more than its def
 frames, it gets a line here, and the test that misses it says which.
 """
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import aluminium, read_system
-from force_calls import Accuracy
+from conftest import REPOSITORY, aluminium, read_system
 
+from conformance.force_calls import Accuracy
+from minset.observe import OBSERVABLES as OF_OBSERVABLES
 from minset.registry import defaults_of
 
 # ends of names that say what a number is measured in
@@ -149,3 +151,18 @@ def options_of(registry: str, name: str, record) -> dict:
     return options | (
         example(registry, name) if needs_example else globals()[registry].get(name, {})
     )
+
+
+def observable_settings(name: str) -> dict:
+    """What a job gets: temperature, time step, complete options, and another environment's python."""
+    record = OF_OBSERVABLES[name]
+    settings = {"temperature_K": 1200.0, "timestep_fs": 2.0}
+    for other in (name, *record.options_of):
+        settings |= options_of("OBSERVABLES", other, OF_OBSERVABLES[other])
+    if record.environment != "minset":
+        place = REPOSITORY / f".venv-{record.environment}/bin/python"
+        python = Path(os.environ.get(f"MINSET_{record.environment.upper()}_PYTHON", place))
+        if not python.exists():
+            pytest.skip(f"no environment of {record.environment}: {python} is missing")
+        settings["python"] = str(python)
+    return settings

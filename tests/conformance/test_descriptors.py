@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from examples import options_of
-from force_calls import ROTATION, off_its_sites
 
+from conformance.examples import options_of
+from conformance.force_calls import ROTATION, off_its_sites
 from minset.descriptor import DESCRIPTORS
 from minset.pool.store import write_pool
 

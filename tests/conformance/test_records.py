@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import examples
 import jsonschema
 import pytest
 import yaml
-from examples import UNITS
 
+from conformance import examples
+from conformance.examples import UNITS
 from minset.config.registries import WHERE, registry
 from minset.config.schema import Validator, fill_defaults, schema_file, schema_of
 from minset.registry import defaults_of
