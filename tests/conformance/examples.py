@@ -11,12 +11,13 @@ from typing import NamedTuple
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import REPOSITORY, aluminium, read_system
+from conftest import read_system
 
 from conformance.force_calls import Accuracy
 from minset.observe import OBSERVABLES as OF_OBSERVABLES
 from minset.registry import defaults_of
 
+REPOSITORY = Path(__file__).parents[2]
 # ends of names that say what a number is measured in
 UNITS = (
     *("_A", "_eV", "_eV_A", "_eV_A3", "_eV_A6", "_eV_A8", "_eV_atom", "_meV_atom", "_inverse_A"),
@@ -38,7 +39,7 @@ POTENTIALS = {
     # charges on a mesh; energies jump where pairs cross the cutoff of 12 A
     "tosi_fumi": (lambda: (read_system("kcl"), _rocksalt()), Accuracy(2e-3, 2e-4)),
     # energies are splines through tabulated points
-    "eam": (lambda: (aluminium(), _fcc()), Accuracy(5e-5, 1e-6)),
+    "eam": (lambda: (read_system("al"), _fcc()), Accuracy(5e-5, 1e-6)),
 }
 
 # GENERATORS: settings of a small pool beyond SHORT, for a melt that is a liquid at a temperature

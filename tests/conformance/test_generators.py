@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import aluminium, read_system
+from conftest import read_system
 
 from conformance.examples import SHORT, example
 from minset.pool import GENERATORS
@@ -14,7 +14,7 @@ from minset.pool.store import join_runs, read_frames, write_pool
 from minset.registry import defaults_of
 
 # system, temperature at which it is liquid, density of the start in g/cm^3
-MELTS = {"kcl": (read_system("kcl"), 1600, 1.35), "al": (aluminium(), 1600, 2.3)}
+MELTS = {"kcl": (read_system("kcl"), 1600, 1.35), "al": (read_system("al"), 1600, 2.3)}
 
 
 def settings_of(name: str, temperature_K: float = 1600) -> dict:

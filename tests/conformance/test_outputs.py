@@ -9,8 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY
-from studies import STUDY, alter
+from studies import CONFIG, STUDY, alter
 
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.names import HELD_OUT
@@ -18,7 +17,7 @@ from minset.observe import OBSERVABLES
 from minset.outputs import TABLES, make_table, reference_of, tables_of
 from minset.study import Study, read_study
 
-STUDIES = sorted(path.stem for path in (REPOSITORY / "config/studies").glob("*.yaml"))
+STUDIES = sorted(path.stem for path in (CONFIG / "studies").glob("*.yaml"))
 
 
 def written(study: Study) -> dict[str, tuple[str, str]]:
@@ -45,7 +44,7 @@ def written(study: Study) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_what_tables_and_figures_are_made_from_is_written_by_jobs(name):
-    study = read_study(name, REPOSITORY / "config")
+    study = read_study(name, CONFIG)
     there = set(written(study))
     there |= {f"{study.folder('table')}/{table}.csv" for table in tables_of(study)}
     for registry, entries in ((TABLES, tables_of(study)), (FIGURES, figures_of(study))):
@@ -66,7 +65,7 @@ def test_a_caption_is_of_whole_sentences(entry):
 def finished(tmp_path_factory, small_pool, observed):
     """A study with all tables and figures, and its results: real tables, with noise from run to run."""
     folder = tmp_path_factory.mktemp("finished")
-    shutil.copytree(REPOSITORY / "config", folder / "config")
+    shutil.copytree(CONFIG, folder / "config")
     alter(folder / "config", STUDY, {"sizes": [4, 8], "seeds": [1, 2, 3]})
     study, rng = read_study("demo-classical", folder / "config"), np.random.default_rng(1)
     _, frames, _ = small_pool
@@ -106,7 +105,10 @@ def table_of(kind: str, what: str, frames: int, observed, rng) -> pd.DataFrame:
     if kind in known:
         return pd.DataFrame(known[kind]())
     observable, file = kind.split()
-    table = observed(observable)[file].copy()
+    try:
+        table = observed(observable)[file].copy()
+    except pytest.skip.Exception:  # its environment is not here
+        return pd.DataFrame(columns=["note"])
     for column in table.select_dtypes("float").columns.difference(["r_A", "time_ps"]):
         table[column] *= 1 + 0.1 * rng.random()
     return table

@@ -1,19 +1,18 @@
 """Figures of large and of the smallest studies, drawn from tables made by formula."""
 
-from pathlib import Path
 from pkgutil import resolve_name
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from studies import CONFIG
 
 from minset.compare.learning import ERRORS, learning_curve, stable_fraction
 from minset.figures import FIGURES, system_shown
 from minset.names import run_row, shown_engines
 from minset.study import read_study
 
-CONFIG = Path(__file__).parents[2] / "config"
 SELECTORS = (
     "random",
     "rnd",
