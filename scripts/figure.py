@@ -12,9 +12,7 @@ def main(
     name: str,
     system: dict,
     rows: list,
-    caption: str,
     tables=(),
-    threads: int = 1,
     **files,
 ) -> None:
     """Write the figure as PDF and PNG."""

@@ -3,7 +3,7 @@
 from minset.dataset import labelled, read_label_tables, write_dataset
 
 
-def main(labels, validation, test, store, failed_share: float, threads: int = 1) -> None:
+def main(labels, validation, test, store, failed_share: float) -> None:
     """Write both as extended XYZ."""
     table = read_label_tables(labels)
     for role, path in (("validation", validation), ("test", test)):

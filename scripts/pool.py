@@ -10,9 +10,7 @@ from minset.pool.store import join_runs, pool_size, read_frames
 BLOCK = 1024  # frames in memory at a time
 
 
-def main(
-    frames, tables, pool, summary, runs, contacts, failed_share: float, threads: int = 1
-) -> None:
+def main(frames, tables, pool, summary, runs, contacts, failed_share: float) -> None:
     """Write the pool, a row per frame, a row per run, and the shortest distance of each pair.
 
     Stops when too many runs failed.

@@ -12,7 +12,7 @@ from minset.pool.store import write_pool
 from minset.units import density_g_cm3
 
 
-def main(frames, table, generator: str, system: dict, settings: dict, threads: int = 1) -> None:
+def main(frames, table, generator: str, system: dict, settings: dict) -> None:
     """Write the frames of the run and one row about it; a killed run goes on where it stood.
 
     A run that was no liquid leaves an empty file of frames, and the reason in its row.

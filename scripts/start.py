@@ -6,7 +6,7 @@ from minset.files import written_aside
 from minset.md.melt import melt
 
 
-def main(start, system: dict, settings: dict, threads: int = 1) -> None:
+def main(start, system: dict, settings: dict) -> None:
     """Write the start with velocities."""
     atoms = melt(
         system,

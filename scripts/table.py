@@ -4,9 +4,7 @@ from minset.files import write_csv
 from minset.outputs import make_table
 
 
-def main(
-    table, name: str, rows: list, options: dict, caption: str, tables=(), threads: int = 1, **files
-) -> None:
+def main(table, name: str, rows: list, options: dict, tables=(), **files) -> None:
     """Write the table from the files of runs, each with the columns of its row, or from other tables."""
     write_csv(table, make_table(name, files, list(zip(tables, rows, strict=True)), options))
 

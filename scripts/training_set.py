@@ -3,7 +3,7 @@
 from minset.dataset import labelled, read_label_tables, write_dataset
 
 
-def main(labels, train, store, failed_share: float, threads: int = 1) -> None:
+def main(labels, train, store, failed_share: float) -> None:
     """Write the picks of all sizes up to this one, in their order, as extended XYZ."""
     table = read_label_tables(labels)
     write_dataset(train, labelled(table, store, failed_share))

@@ -4,27 +4,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from records import small_registries  # noqa: F401
-from studies import config  # noqa: F401
+from studies import CONFIG, config  # noqa: F401
 
-REPOSITORY = Path(__file__).parents[1]
+# its checks are asserted for the tests that call them
+pytest.register_assert_rewrite("force_calls")
+# a study of each system, and the potential that tests take
+SYSTEMS = {
+    "kcl": ("demo-classical", "bmhtf"),
+    "nacl": ("nacl-selectors", "bmhtf"),
+    "al": ("demo-metal", "mendelev"),
+}
 
 
 def read_system(name: str, **options) -> dict:
-    """A salt of config/systems with one potential value, that of Tosi and Fumi with its options."""
-    system = yaml.safe_load((REPOSITORY / f"config/systems/{name}.yaml").read_text())
-    given = system.pop("potentials", {}).get("bmhtf") or system["potential"]
-    value = {"potential": "tosi_fumi", "pairs": given["pairs"], "published_sign": False}
-    return system | {"potential": value | options}
+    """A system of config/systems as jobs get it, with its potential's options, some of them changed."""
+    from minset.study import read_study
 
-
-def aluminium() -> dict:
-    """System slice of aluminium with an EAM potential that LAMMPS brings along."""
-    return {
-        "species": {"Al": {"mass_u": 26.9815385, "count": 1}},
-        "potential": {"potential": "eam", "file": "Al_mm.eam.fs"},
-    }
+    of_study, potential = SYSTEMS[name]
+    study = read_study(of_study, CONFIG)
+    system = study.systems[name] | study.md_system(name, potential)
+    return system | {"potential": system["potential"] | options}
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,7 @@ def nacl() -> dict:
 
 @pytest.fixture(scope="session")
 def al() -> dict:
-    return aluminium()
+    return read_system("al")
 
 
 @pytest.fixture(scope="session")
@@ -122,8 +122,9 @@ def batch_of(atoms, cutoff: float, dtype=None) -> dict:
 
 def label_settings(system: dict) -> dict:
     """Settings of the labeler that is the system's own potential."""
-    charges = {s: v.get("charge", 0.0) for s, v in system["species"].items()}
-    return {"potential": system["potential"], "charges": charges}
+    from minset.label.potential import settings_of
+
+    return settings_of(system | {"potentials": {"its own": system["potential"]}}, {})
 
 
 def classically_labelled(frames, system: dict, folder) -> list:

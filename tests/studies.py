@@ -27,13 +27,13 @@ def config(tmp_path) -> Path:
 
 
 def alter(config: Path, file: str, changes: dict) -> None:
-    """Set values by key, as `parent/key`, in a YAML file; None takes the key away."""
+    """Set values by key, as `parent/key` or `list/0`, in a YAML file; None takes the key away."""
     content = yaml.safe_load((config / file).read_text())
     for key, value in changes.items():
         *parents, last = key.split("/")
         place = content
         for parent in parents:
-            place = place[parent]
+            place = place[int(parent) if isinstance(place, list) else parent]
         if value is None:
             del place[last]
         else:

@@ -6,7 +6,6 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from conftest import numerical_force
-from minset.model.evaluators import evaluator_of
 from scipy.spatial.transform import Rotation
 
 from minset.md.cell import restricted
@@ -14,6 +13,7 @@ from minset.md.engines import LIMITS, classical_engine, model_engine
 from minset.md.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
 from minset.md.session import load_atoms, open_lammps
 from minset.md.trajectory import read_trajectory, to_universe
+from minset.model import evaluator_of
 from minset.potential.forces import evaluator
 from minset.units import BAR_EV_A3
 
@@ -193,8 +193,8 @@ def test_trajectories_of_tilted_cells_are_read(case, tmp_path):
 @pytest.mark.parametrize("reference", [False, True], ids=["tables", "network"])
 def test_a_model_behind_lammps_sees_the_tilted_cell(reference, kcl, model_folder, tmp_path):
     atoms = tilted("kcl")
-    file = "model.pt" if reference else "compressed.npz"
-    result = evaluator_of([model_folder / file], atoms.numbers)(atoms.positions, atoms.cell[:])
+    evaluate = evaluator_of(model_folder, atoms.numbers, reference=reference)
+    result = evaluate(atoms.positions, atoms.cell[:])
     lmp = open_lammps()
     box = load_atoms(lmp, atoms, kcl)
     model_engine(model_folder, LIMITS, {}, reference=reference)(lmp, list(atoms.symbols), kcl)

@@ -64,7 +64,7 @@ def test_what_is_no_study_is_a_mistake_in_the_file(text, config):
 def test_an_unknown_study_or_system_lists_those_there_are(config):
     (line,) = mistakes(config, "demo-quantum")
     assert line.startswith(f"{config / 'studies/demo-quantum.yaml'} does not exist; there are: ")
-    assert "demo, demo-classical, kcl-rnd, " in line
+    assert "there are: demo, demo-classical, demo-metal, kcl-rnd, " in line
     alter(config, STUDY, {"systems": ["licl"]})
     (line,) = mistakes(config)
     assert line == f"{config / 'systems/licl.yaml'} does not exist; there are: al, kcl, nacl"

@@ -135,11 +135,24 @@ def test_a_system_without_potentials_says_who_needs_one(config, metal):
     assert "systems/al.yaml names no potentials; add `potentials` there" in line
 
 
+def test_the_order_of_potentials_in_a_file_means_nothing(config):
+    content = yaml.safe_load((config / "systems/kcl.yaml").read_text())
+    content["potentials"] = dict(reversed(content["potentials"].items()))
+    (config / "systems/kcl.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    study, _ = load_study("demo-classical", config)
+    assert study["pool"]["potential"] == "bmhtf"
+    assert study["reference"] == ["bmhtf"]
+
+
 def test_the_pool_of_another_study_has_that_study_s_potential(config):
     """Else the same pool would be computed with two potentials."""
-    alter(config, "systems/nacl.yaml", {"name": "NaCl"})
-    content = yaml.safe_load((config / "systems/nacl.yaml").read_text())
-    content["potentials"] = dict(reversed(content["potentials"].items()))
-    (config / "systems/nacl.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    assert load_study("nacl-gap-laptop", config)[0]["pool"]["potential"] == "bmhtf"
+    other = "studies/nacl-selectors-laptop.yaml"
+    alter(config, other, {"pool/potential": "bmhtf-published-sign"})
+    study, _ = load_study("nacl-gap-laptop", config)
+    assert study["pool"]["potential"] == "bmhtf-published-sign"
+    # also where that study takes it from a system that this one does not have
+    alter(config, other, {"pool/potential": None, "systems": ["kcl", "nacl"]})
+    alter(config, "systems/kcl.yaml", {"potentials/bmhtf": None})
     study, _ = load_study("nacl-gap-laptop", config)
     assert study["pool"]["potential"] == "bmhtf-published-sign"

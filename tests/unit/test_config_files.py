@@ -12,7 +12,6 @@ from minset.config.registries import registry
 from minset.config.version_1 import upgraded
 
 VERSION_0_1 = Path(__file__).parents[1] / "version-0.1"
-pytestmark = pytest.mark.usefixtures("small_registries")
 
 
 @pytest.mark.parametrize("path", sorted((CONFIG / "studies").glob("*.yaml")), ids=lambda p: p.stem)
@@ -22,7 +21,8 @@ def test_every_study_loads_with_its_defaults(path, capsys):
     if pool_of := written["pool"].get("study"):
         written["pool"] |= yaml.safe_load(path.with_name(f"{pool_of}.yaml").read_text())["pool"]
     assert list(systems) == written["systems"]
-    defaults = {"generator": "npt_ramp", "potential": "bmhtf", "failed_share": 0.25}
+    potential = "mendelev" if written["systems"] == ["al"] else "bmhtf"
+    defaults = {"generator": "npt_ramp", "potential": potential, "failed_share": 0.25}
     assert study["pool"].items() >= (defaults | written["pool"]).items()
     assert study["descriptors"]["cutoff_A"] == 6.0
     for name, model in study["models"].items():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import aluminium, label_settings
+from conftest import label_settings, read_system
 from scipy.optimize import minimize_scalar
 
 from minset.contacts import shortest_distances_of
@@ -26,7 +26,7 @@ LATTICE_A, COHESIVE_EV = 4.045, -3.411
 
 def with_file(file, **more) -> dict:
     """System slice of aluminium with another file."""
-    return aluminium() | {"potential": {"potential": "eam", "file": str(file)} | more}
+    return read_system("al") | {"potential": {"potential": "eam", "file": str(file)} | more}
 
 
 def test_fcc_has_the_published_lattice_constant_and_energy(al):
@@ -88,7 +88,7 @@ def test_solid_aluminium_is_no_pool(al, tmp_path):
 
 
 def test_masses_are_the_systems_not_the_files(al):
-    heavy = aluminium()
+    heavy = read_system("al")
     heavy["species"]["Al"]["mass_u"] = 54.0
     assert commands_of(heavy)[-1] == "mass 1 54"
 

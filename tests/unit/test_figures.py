@@ -6,10 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from studies import CONFIG
 
 from minset.compare.learning import ERRORS, learning_curve, stable_fraction
-from minset.figures import FIGURES
+from minset.figures import FIGURES, system_shown
 from minset.names import run_row, shown_engines
+from minset.study import read_study
 
 SELECTORS = (
     "random",
@@ -143,13 +145,14 @@ def study_files(folder, small_pool, selectors, sizes, seeds, models) -> tuple[di
     return {name: folder / f"{name}.csv" for name in content} | {"pool": pool}, tables
 
 
-def draw(name: str, system: dict, files: dict, tables: dict):
+def draw(name: str, files: dict, tables: dict):
     """A figure as the workflow draws it."""
+    system = system_shown(read_study("demo-classical", CONFIG), "kcl", name)
     runs = tables.get("rdf" if name == "rdf_selectors" else name, [])
     if name in ("rdf", "msd"):
         shown = shown_engines([row["engine"] for _, row in runs])
         runs = [(path, row) for path, row in runs if row["engine"] in shown]
-    return resolve_name(FIGURES[name])(system, files, runs)
+    return resolve_name(FIGURES[name].draw)(system, files, runs)
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +168,8 @@ def small(tmp_path_factory, small_pool):
 @pytest.mark.parametrize("size", ["large", "small"])
 @pytest.mark.parametrize("name", [n for n in FIGURES if n != "pool"])
 @pytest.mark.filterwarnings("error")  # matplotlib warns where panels or legends do not fit
-def test_every_figure_is_drawn_for_one_model_and_for_hundreds(name, size, request, tmp_path, kcl):
-    figure = draw(name, kcl, *request.getfixturevalue(size))
+def test_every_figure_is_drawn_for_one_model_and_for_hundreds(name, size, request, tmp_path):
+    figure = draw(name, *request.getfixturevalue(size))
     width, height = figure.get_size_inches()
     assert width < 15
     assert height < 20
@@ -177,7 +180,7 @@ def test_every_figure_is_drawn_for_one_model_and_for_hundreds(name, size, reques
         assert not axis.axison or min(axis.get_window_extent().size) > 50
 
 
-def test_learning_curve_shows_the_table_and_the_stable_fraction(tmp_path, kcl):
+def test_learning_curve_shows_the_table_and_the_stable_fraction(tmp_path):
     rows = [
         {"selector": "rnd", "size": n, "seed": k, "model": "small"}
         | dict.fromkeys(ERRORS, 2.0 / n * (1 + 0.1 * k))
@@ -197,7 +200,7 @@ def test_learning_curve_shows_the_table_and_the_stable_fraction(tmp_path, kcl):
     files = {"learning_curve": tmp_path / "curve.csv", "stable_fraction": tmp_path / "stable.csv"}
     curve.to_csv(files["learning_curve"], index=False)
     stable_fraction(stability).to_csv(files["stable_fraction"], index=False)
-    figure = draw("learning_curve", kcl, files, {})
+    figure = draw("learning_curve", files, {})
     line = figure.axes[0].lines[0]
     assert line.get_ydata() == pytest.approx(curve["force_rmse_eV_A"])
     low, high = np.transpose([s[:, 1] for s in figure.axes[0].collections[0].get_segments()])
@@ -212,13 +215,11 @@ def test_learning_curve_shows_the_table_and_the_stable_fraction(tmp_path, kcl):
     plt.close(figure)
 
 
-def test_distribution_of_picks_that_are_the_whole_pool_is_that_of_the_pool(
-    tmp_path, kcl, small_pool
-):
+def test_distribution_of_picks_that_are_the_whole_pool_is_that_of_the_pool(tmp_path, small_pool):
     path, frames, _ = small_pool
     picks = pd.DataFrame({"selector": "all", "seed": 1, "frame": range(len(frames))})
     picks.assign(pick=picks["frame"]).to_csv(tmp_path / "selection.csv", index=False)
-    figure = draw("distributions", kcl, {"selection": tmp_path / "selection.csv", "pool": path}, {})
+    figure = draw("distributions", {"selection": tmp_path / "selection.csv", "pool": path}, {})
     assert len([axis for axis in figure.axes if axis.axison]) == 4
     for axis in figure.axes:
         density = np.array([bar.get_height() for bar in axis.patches])
@@ -228,7 +229,7 @@ def test_distribution_of_picks_that_are_the_whole_pool_is_that_of_the_pool(
     plt.close(figure)
 
 
-def test_novelty_leaves_out_scores_that_are_energies_and_shows_the_whole_range(tmp_path, kcl):
+def test_novelty_leaves_out_scores_that_are_energies_and_shows_the_whole_range(tmp_path):
     content = {
         "selector": ["random"] * 2 + ["global_energy"] * 2 + ["entropy_gain"] * 3,
         "seed": 1,
@@ -237,7 +238,7 @@ def test_novelty_leaves_out_scores_that_are_energies_and_shows_the_whole_range(t
         "target": [None, None, -301.0, -309.0, None, None, None],
     }
     pd.DataFrame(content).to_csv(tmp_path / "selection.csv", index=False)
-    figure = draw("novelty", kcl, {"selection": tmp_path / "selection.csv"}, {})
+    figure = draw("novelty", {"selection": tmp_path / "selection.csv"}, {})
     (axis,) = figure.axes
     assert axis.get_title() == "entropy_gain"
     assert list(axis.lines[0].get_ydata()) == [2.0, -0.5]
@@ -245,7 +246,7 @@ def test_novelty_leaves_out_scores_that_are_energies_and_shows_the_whole_range(t
     plt.close(figure)
 
 
-def test_pool_shows_every_selector_and_the_test_set(tmp_path, kcl):
+def test_pool_shows_every_selector_and_the_test_set(tmp_path):
     rng = np.random.default_rng(0)
     temperature, density = rng.uniform(1000, 2000, 60), rng.uniform(1.2, 1.6, 60)
     content = {
@@ -259,7 +260,7 @@ def test_pool_shows_every_selector_and_the_test_set(tmp_path, kcl):
     }
     for name, columns in content.items():
         pd.DataFrame(columns).to_csv(tmp_path / f"{name}.csv", index=False)
-    figure = draw("pool", kcl, {name: tmp_path / f"{name}.csv" for name in content}, {})
+    figure = draw("pool", {name: tmp_path / f"{name}.csv" for name in content}, {})
     titles = ["test set: 10 frames", "rnd: 4 frames", "fps: 4 frames"]
     assert [axis.get_title() for axis in figure.axes] == titles
     picked = figure.axes[1].lines[1]

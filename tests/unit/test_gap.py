@@ -159,7 +159,7 @@ def test_the_same_seed_gives_the_same_model_and_reading_changes_nothing(
 
 def test_dynamics_conserve_the_energy(fitted, kcl, melt32, tmp_path):
     protocol = Protocol("nve", (1200.0, 1200.0), 0.15, 1.0, 0.05, 0.01, seed=4)
-    verdict = run_md(melt32, kcl, model_engine(fitted[0], LIMITS), protocol, tmp_path)
+    verdict = run_md(melt32, kcl, model_engine(fitted[0], LIMITS, {}), protocol, tmp_path)
     assert verdict["stable"], verdict["reason"]
     thermo = read_thermo(tmp_path)
     assert thermo["total_energy_eV"].std() < 0.02 * thermo["potential_energy_eV"].std()

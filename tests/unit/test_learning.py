@@ -170,6 +170,37 @@ def test_stable_fractions_are_compared_by_fishers_exact_test():
     assert math.isnan(table.loc["force_rmse", "p_value"])
 
 
+def committee_errors(error, members=3) -> pd.DataFrame:
+    """Errors of committees whose members are a factor 2 apart around the formula's."""
+    tables = [
+        errors_of(lambda a, n, k, m=m: error(a, n, k) * 2.0 ** (m - 2)).assign(member=m)
+        for m in range(1, members + 1)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_members_of_a_committee_count_once_in_an_interval_over_seeds():
+    """Geometric means of 1/2, 1 and 2 times an error are the error; n is the number of seeds."""
+
+    def error(selector, size, seed):
+        return size**-0.5 * (0.8 * 1.1 ** (seed - 2) if selector == "rnd" else 1.0)
+
+    single, several = (learning_curve(e) for e in (errors_of(error), committee_errors(error)))
+    assert several["seeds"].tolist() == [3] * 6
+    pd.testing.assert_frame_equal(several, single)
+    ratios = against_random(committee_errors(error), None, "random")
+    assert set(ratios["pairs"]) == {3}
+    np.testing.assert_allclose(ratios["ratio"], 0.8)
+
+
+def test_each_member_of_a_committee_counts_as_a_run():
+    runs = stability_of({"rnd": [100.0, 40.0]})
+    second = runs.assign(engine=runs["engine"] + "-m2")
+    row = stable_fraction(pd.concat([runs, second], ignore_index=True)).squeeze()
+    assert (row["runs"], row["stable"]) == (4, 2)
+    assert row["model"] == "small"
+
+
 @pytest.mark.parametrize("target", [0.11, 0.2, 0.13])
 def test_frames_at_is_exact_on_a_power_law(target):
     sizes = np.array([16, 32, 64, 128])
@@ -219,8 +250,14 @@ def test_names_of_runs_are_read_back():
         "size": 128,
         "seed": 12,
         "model": "gap_2",
+        "member": 1,
     }
+    assert run_row(f"{run}-m12") == run_row(run) | {"member": 12}
     assert is_model(run)
+    assert is_model(f"{run}-m2")
+    # the first member has no number, so that no model has two names
+    assert not is_model(f"{run}-m1")
+    assert not is_model(f"{run}-m02")
     assert not is_model("bmhtf-published-sign")
     assert not is_model("experiment")
 
@@ -237,6 +274,8 @@ def test_figures_show_few_models_and_all_references():
     shown = shown_engines(["bmhtf", *models, "experiment"])
     expected = [e for e in models if "-n32-s1-" in e]
     assert shown == ["bmhtf", *expected, "experiment"]
+    committees = [e + m for e in models[:6] for m in ("", "-m2", "-m3")]
+    assert shown_engines(committees) == models[:6]
     by_seed = shown_engines([e for e in models if "-n16-" in e])
     assert len(by_seed) == 6
     assert all("-s1-" in engine for engine in by_seed)

@@ -6,9 +6,11 @@ import pytest
 from scipy.signal import lfilter
 
 from minset.observe.density import (
+    RECORD,
     average_from_thermo,
     block_average,
     density_from_thermo,
+    experimental_density,
     thermo_averages,
 )
 
@@ -69,3 +71,25 @@ def test_one_row_with_units_for_what_the_run_recorded():
 def test_what_cannot_be_averaged_says_why(table, column, discard, message):
     with pytest.raises(ValueError, match=message):
         average_from_thermo(table, column, discard)
+
+
+def test_the_record_averages_a_stable_run_and_names_its_temperature_apart(tmp_path):
+    path = tmp_path / "thermo.csv"
+    thermo(density_g_cm3=1.5, temperature_K=1300.0, pressure_bar=1.0).to_csv(path, index=False)
+    source = {"thermo": path, "verdict": {"stable": True}}
+    (table,) = RECORD.observe(source, {}, {}, 1).values()
+    assert table["density_g_cm3"].tolist() == pytest.approx([1.5])
+    assert "measured_temperature_K" in table
+    assert "temperature_K" not in table
+    broken = RECORD.observe(source | {"verdict": {"stable": False}}, {}, {}, 1)["density"]
+    assert broken.columns.tolist() == ["note"]
+    assert broken.empty
+
+
+def test_experimental_densities_are_those_of_all_fits_that_hold(nacl):
+    rows = experimental_density(nacl["reference"], 1200.0)
+    assert [row["source"] for row in rows] == ["Janz 1988", "Kirshenbaum 1962"]
+    assert rows[0]["density_g_cm3"] == pytest.approx(2.1389 - 5.426e-4 * 1200)
+    assert rows[0]["density_stderr_g_cm3"] == pytest.approx(0.005 * rows[0]["density_g_cm3"])
+    assert len(experimental_density(nacl["reference"], 1500.0)) == 1
+    assert experimental_density({}, 1200.0) == []

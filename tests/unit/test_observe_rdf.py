@@ -10,6 +10,7 @@ from ase.build import bulk
 
 from minset.md.trajectory import Trajectory
 from minset.observe.rdf import (
+    RECORD,
     partial_rdfs,
     rdf_difference,
     rdf_differences,
@@ -88,6 +89,33 @@ def test_fcc_has_12_neighbours():
     assert peaks["pair"].tolist() == ["Al-Al"]
     assert peaks["coordination_number"][0] == pytest.approx(12, abs=0.01)
     assert peaks["peak_r_A"][0] == pytest.approx(4.05 / np.sqrt(2), abs=0.03)
+
+
+def test_a_tilted_cell_has_the_rdf_of_the_crystal_that_it_holds():
+    """fcc in rhombohedra of 60 degrees, whose smallest height is 0.82 of their edge."""
+    crystal = bulk("Al", "fcc", a=4.05).repeat(6)
+    crystal.set_cell(crystal.cell.standard_form()[0], scale_atoms=True)
+    noise = np.random.default_rng(6).normal(0, 0.05, (40, len(crystal), 3))
+    cell = np.array(crystal.cell)
+    positions = crystal.positions + noise
+    tilted = Trajectory(
+        species=np.repeat("Al", len(crystal)),
+        charges=np.zeros(len(crystal)),
+        positions_A=(positions @ np.linalg.inv(cell) % 1) @ cell,
+        unwrapped_A=positions,
+        cells_A=np.tile(cell, (40, 1, 1)),
+        steps=np.arange(40),
+    )
+    half = 6 * 4.05 / np.sqrt(3) / 2
+    rdfs = partial_rdfs(tilted, range_A=half - 0.01, bins=140, blocks=4)
+    cube = bulk("Al", "fcc", a=4.05, cubic=True).repeat(4)
+    reference = partial_rdfs(shaken(cube, {"Al": 0}), half - 0.01, bins=140, blocks=4)
+    # atoms that cross the edges of bins are all the difference; the first peak is 10 high
+    assert reference["g"].max() > 10
+    assert np.abs(rdfs["g"] - reference["g"]).mean() < 0.05
+    assert rdf_peaks(rdfs)["coordination_number"][0] == pytest.approx(12, abs=0.01)
+    with pytest.raises(ValueError, match=r"half the smallest height of the cell, 7\.0148 A"):
+        partial_rdfs(tilted, range_A=7.02, bins=140, blocks=4)
 
 
 def test_frames_are_thinned_over_the_whole_trajectory(ideal_gas):
@@ -238,3 +266,24 @@ def test_a_run_that_broke_at_once_has_no_rdf_and_says_why(tmp_path, ideal_gas, c
     assert "no complete frame" in printed
     with pytest.raises(ValueError, match="no complete frame"):
         run_rdfs(path, stable=True, range_A=5.0, bins=10)
+
+
+def test_the_record_has_the_peaks_of_whole_runs_only(tmp_path, ideal_gas):
+    path = tmp_path / "trajectory.lammpstrj"
+    write_dump(path, ideal_gas, 12)
+    settings = {"range_A": 5.0, "bins": 10}
+    for stable, pairs in ((True, 3), (False, 0)):
+        source = {"trajectory": path, "verdict": {"stable": stable}}
+        tables = RECORD.observe(source, {}, settings, 1)
+        assert list(tables) == list(RECORD.tables)
+        assert len(tables["rdf"]) == 30
+        assert len(tables["rdf_peaks"]) == pairs
+
+
+def test_a_cell_too_small_for_the_range_is_told_before_it_runs():
+    settings = {"range_A": 8.0}
+    assert not RECORD.mistakes(settings, {"ions": 100}, 16.0)
+    assert not RECORD.mistakes(settings, {"ions": 100}, None)
+    (mistake,) = RECORD.mistakes(settings, {"ions": 100}, 15.9)
+    assert mistake.startswith("ions: 100 ions make a cell of 15.90 A")
+    assert "at most 7.95 A" in mistake

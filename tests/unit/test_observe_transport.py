@@ -8,7 +8,11 @@ from ase import units
 from ase.data import atomic_masses, atomic_numbers
 
 from minset.md.trajectory import Trajectory
+from minset.observe.einstein import NO_DIFFUSION
 from minset.observe.transport import (
+    RECORD,
+    experimental_conductivity,
+    experimental_diffusion,
     ionic_conductivity,
     mean_squared_displacement,
     self_diffusion,
@@ -167,3 +171,135 @@ def test_what_cannot_be_computed_says_why():
     neutral_atoms = replace(trajectory, charges=np.zeros(20))
     with pytest.raises(ValueError, match="charges add up to 0 e"):
         ionic_conductivity(neutral_atoms, DT_PS, TEMPERATURE_K, start_ps=0.2)
+
+
+def caged(trajectory: Trajectory, amplitude_A: float, seed: int) -> Trajectory:
+    """The same ions, each about its first place (white noise, the fastest of cages)."""
+    noise = np.random.default_rng(seed).normal(0, amplitude_A, trajectory.unwrapped_A.shape)
+    return replace(trajectory, unwrapped_A=trajectory.unwrapped_A[:1] + noise)
+
+
+def test_what_is_caged_does_not_diffuse_and_carries_no_current():
+    """Also the check of the whole path; that of the slopes is in test_observe_einstein."""
+    liquid = walkers({"K": 20, "Cl": 20}, {"K": 0.9, "Cl": 0.3}, 400, seed=18)
+    solid = caged(liquid, 0.3, seed=19)
+    diffusion = self_diffusion(solid, DT_PS, start_ps=0.5)
+    assert diffusion["note"].tolist() == [NO_DIFFUSION] * 2
+    assert (diffusion[["diffusion_1e-9_m2_s", "diffusion_ci_low_1e-9_m2_s"]] == 0).all(axis=None)
+    # a free walker that comes as far, 6 * 0.3^2 A^2 within 2 ps, has 4.5e-10 m^2/s
+    assert diffusion["diffusion_ci_high_1e-9_m2_s"].between(0, 0.1, inclusive="neither").all()
+    row = ionic_conductivity(solid, DT_PS, TEMPERATURE_K, start_ps=0.5).iloc[0]
+    assert row["note"] == NO_DIFFUSION
+    assert row["conductivity_S_cm"] == row["conductivity_ci_low_S_cm"] == 0
+    free = nernst_einstein_S_cm(liquid, {"K": 0.09 / 2, "Cl": 0.09 / 2})
+    assert row["conductivity_ci_high_S_cm"] < free
+    msd = mean_squared_displacement(solid, DT_PS, start_ps=0.5)
+    for _, ions in msd.groupby("species"):
+        line = ions.dropna()
+        # 6 a^2 without the motion of the centre of mass
+        assert line["fit_A2"].to_numpy() == pytest.approx(6 * 0.3**2, rel=0.1)
+        assert line["fit_A2"].nunique() == 1
+
+
+def test_liquids_have_no_note():
+    trajectory = walkers({"K": 20, "Cl": 20}, {"K": 0.9, "Cl": 0.3}, 500, seed=20)
+    assert "note" not in self_diffusion(trajectory, DT_PS, start_ps=0.5)
+
+
+def test_conductivity_of_short_liquid_runs_is_off_by_no_factor():
+    """One walker, ten times its first lag, where kinisi's covariance often is none."""
+    diffusion, found = {"K": 0.9, "Cl": 0.3}, []
+    for seed in range(40):
+        trajectory = walkers({"K": 8, "Cl": 8}, diffusion, 401, seed)
+        row = ionic_conductivity(trajectory, DT_PS, TEMPERATURE_K, start_ps=2.0).iloc[0]
+        found.append(row / nernst_einstein_S_cm(trajectory, diffusion))
+    low, value, high = (
+        np.array([row[f"conductivity{part}_S_cm"] for row in found], dtype=float)
+        for part in ("_ci_low", "", "_ci_high")
+    )
+    assert np.mean((low <= 1) & (1 <= high)) > 0.87
+    assert value.max() < 3
+    assert np.median(value) == pytest.approx(1, abs=0.3)
+
+
+def test_diffusion_of_a_liquid_is_covered_by_its_interval():
+    """Twenty-four runs of one species; two that miss would be as usual as none."""
+    covered = []
+    for seed in range(24):
+        trajectory = walkers({"K": 20}, {"K": 0.9}, 250, 100 + seed)
+        exact = 10 * seen_from_the_centre_of_mass(trajectory, {"K": 0.9})["K"]
+        row = self_diffusion(trajectory, DT_PS, start_ps=0.5).iloc[0]
+        covered.append(
+            row["diffusion_ci_low_1e-9_m2_s"] <= exact <= row["diffusion_ci_high_1e-9_m2_s"]
+        )
+    assert sum(covered) >= 21
+
+
+def test_conductivity_takes_the_volume_of_a_tilted_cell():
+    trajectory = walkers({"K": 20, "Cl": 20}, {"K": 0.9, "Cl": 0.3}, 500, seed=21)
+    tilted = trajectory.cells_A.copy()
+    tilted[:, 1, 0], tilted[:, 2, :2] = 4.0, (-3.0, 2.0)
+    straight, sheared = (
+        ionic_conductivity(t, DT_PS, TEMPERATURE_K, start_ps=0.5)
+        for t in (trajectory, replace(trajectory, cells_A=tilted))
+    )
+    assert sheared.equals(straight)
+    tilted[-1, 1, 0] = 4.5
+    with pytest.raises(ValueError, match="the cell changes"):
+        self_diffusion(replace(trajectory, cells_A=tilted), DT_PS, start_ps=0.5)
+
+
+def write_dump(path, trajectory: Trajectory) -> None:
+    with path.open("w") as file:
+        for step, positions in zip(trajectory.steps, trajectory.unwrapped_A, strict=True):
+            file.write(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(positions)}\n")
+            file.write("ITEM: BOX BOUNDS pp pp pp\n" + f"0 {EDGE_A}\n" * 3)
+            file.write("ITEM: ATOMS id element q x y z xu yu zu\n")
+            for i, place in enumerate(positions):
+                words = " ".join(f"{value:.8f}" for value in [*(place % EDGE_A), *place])
+                kind = f"{trajectory.species[i]} {trajectory.charges[i]}"
+                file.write(f"{i + 1} {kind} {words}\n")
+
+
+SETTINGS = {"timestep_fs": 1000 * DT_PS, "temperature_K": TEMPERATURE_K, "start_ps": 0.5}
+
+
+def test_a_metal_has_diffusion_and_no_conductivity_and_the_log_says_why(tmp_path, capsys):
+    trajectory = walkers({"K": 10}, {"K": 0.9}, 150, seed=22)
+    metal = replace(trajectory, charges=np.zeros(10))
+    path = tmp_path / "trajectory.lammpstrj"
+    write_dump(path, metal)
+    tables = RECORD.observe({"trajectory": path, "verdict": {"stable": True}}, {}, SETTINGS, 1)
+    assert list(tables) == list(RECORD.tables)
+    assert tables["diffusion"]["species"].tolist() == ["K"]
+    assert tables["conductivity"].columns.tolist() == ["note"]
+    assert tables["conductivity"].empty
+    assert "no conductivity: the atoms have no charges" in capsys.readouterr().out
+
+
+def test_a_run_that_broke_has_tables_without_rows(tmp_path):
+    source = {"trajectory": tmp_path / "none", "verdict": {"stable": False}}
+    tables = RECORD.observe(source, {}, SETTINGS, 1)
+    assert list(tables) == list(RECORD.tables)
+    assert all(t.columns.tolist() == ["note"] and t.empty for t in tables.values())
+
+
+def test_a_run_too_short_for_its_lags_is_told_before_it_runs():
+    assert not RECORD.mistakes({"start_ps": 2.0}, {"duration_ps": 20.0}, 15.0)
+    (mistake,) = RECORD.mistakes({"start_ps": 2.0}, {"duration_ps": 19.0}, 15.0)
+    assert mistake.startswith("duration_ps: 19 ps")
+    assert "at least 20 ps" in mistake
+
+
+def test_experimental_rows_are_those_of_fits_that_hold(kcl):
+    """Named by the fit's name, so that a corrected citation changes no job."""
+    (row,) = experimental_conductivity(kcl["reference"], 1200.0)
+    assert row["conductivity_S_cm"] == pytest.approx(2.51664)
+    assert row["source"] == kcl["reference"]["ionic_conductivity"].get("name", "experiment")
+    assert experimental_conductivity(kcl["reference"], 5000.0) == []
+    assert experimental_conductivity({}, 1200.0) == []
+    named = {"self_diffusion": {"K": kcl["reference"]["self_diffusion"]["K"] | {"name": "Janz"}}}
+    (row,) = experimental_diffusion(named, 1100.0)
+    assert list(row)[:2] == ["source", "species"]
+    assert row["source"] == "Janz"
+    assert experimental_diffusion({}, 1100.0) == []

@@ -402,7 +402,8 @@ def boiled(kcl, small_pool, tmp_path_factory):
         "pressure_bar": 1,
         "duration_ps": 20,
     }
-    pool_run.main(folder / "T2600-P1.h5", folder / "T2600-P1.csv", kcl, settings)
+    files = folder / "T2600-P1.h5", folder / "T2600-P1.csv"
+    pool_run.main(*files, generator="npt_ramp", system=kcl, settings=settings)
     return folder
 
 
@@ -434,6 +435,7 @@ def join(tmp_path, boiled, small_pool, failed_share):
         pool=tmp_path / "pool.h5",
         summary=tmp_path / "pool.csv",
         runs=tmp_path / "runs.csv",
+        contacts=tmp_path / "contacts.csv",
         failed_share=failed_share,
     )
 
@@ -447,6 +449,20 @@ def test_a_pool_does_without_as_many_runs_as_the_study_allows(boiled, small_pool
     assert runs["name"].tolist() == ["T2600-P1", "ramp"]
     assert runs["status"].tolist() == ["failed", "sampled"]
     assert runs["frames"].tolist() == [0, 40]
+    contacts = pd.read_csv(tmp_path / "contacts.csv").set_index("pair")["shortest_A"]
+    assert contacts.to_dict() == pytest.approx(shortest_by_ase(small_pool[1]))
+
+
+def shortest_by_ase(frames) -> dict[str, float]:
+    """Shortest distance of each pair of species by ASE's minimum image convention."""
+    found = {}
+    for frame in frames:
+        distances = frame.get_all_distances(mic=True)
+        np.fill_diagonal(distances, np.inf)
+        for pair, (a, b) in {"K-K": (19, 19), "K-Cl": (19, 17), "Cl-Cl": (17, 17)}.items():
+            least = distances[np.ix_(frame.numbers == a, frame.numbers == b)].min()
+            found[pair] = min(least, found.get(pair, np.inf))
+    return found
 
 
 def test_a_pool_stops_when_more_runs_failed(boiled, small_pool, tmp_path):

@@ -10,16 +10,18 @@ import torch
 from ase import Atoms
 from snakemake.iocontainers import InputFiles, OutputFiles, Params, ResourceList
 from snakemake.persistence.file import FilePersistence
+from studies import CONFIG
 
 from minset.adapter import run
+from minset.config import ConfigError
 from minset.label import LABELERS
 from minset.label.store import Failure, Label, failure_path, label_key, write_failure, write_label
-from minset.status import count_frames, failure, read_marks
+from minset.snakemake_inside import read_marks, require_plain_python
+from minset.status import count_frames, failure
 from minset.status_report import Frames, Job, Slots, frames_left, left, text
+from minset.study import read_study
 
 CORES = Slots(4, True, "4 cores")
-LABELS = {"labeler": "lammps", "net_force_gate_eV_A": 0.01}
-SETTINGS = {"potential": "bmhtf", "system": {}}
 
 
 def test_marks_name_the_outputs_that_snakemake_marked(tmp_path):
@@ -94,19 +96,28 @@ def test_a_shell_command_failed_if_its_log_is_newer_than_its_benchmark(tmp_path)
 
 
 def test_frames_are_counted_by_what_the_store_has(tmp_path):
+    study = read_study("demo", CONFIG)
+    settings, effort = study.label_settings("kcl"), study.label_effort("kcl")
+    labels = {"settings": settings, "net_force_gate_eV_A": 0.01, "store": str(tmp_path)}
+    params = SimpleNamespace(labeler="cp2k", **labels)
     frames = [Atoms("KCl", [[0, 0, 0], [0, 0, z]], cell=[9, 9, 9], pbc=True) for z in range(2, 8)]
-    keys = [label_key(atoms, "lammps", SETTINGS) for atoms in frames]
+    physics = LABELERS["cp2k"].physics(settings, frames[0])
+    keys = [label_key(atoms, "cp2k", physics) for atoms in frames]
     for atoms, key, net in zip(frames[:2], keys[:2], (0.001, 0.1), strict=True):
-        record = {"labeler": "lammps", "settings": SETTINGS, "seconds": 3.0, "net_force_eV_A": net}
+        record = {"labeler": "cp2k", "settings": physics, "seconds": 3.0, "net_force_eV_A": net}
         write_label(tmp_path, Label(key, atoms, 0.0, np.zeros((2, 3)), np.eye(3), record))
-    physics = LABELERS["lammps"].physics_settings(SETTINGS)
-    for key, settings in zip(keys[2:4], (physics, {"potential": "other"}), strict=True):
-        write_failure(tmp_path, key, Failure("SCF did not converge", True, 1, None, "x", settings))
+    other = {"max_outer_scf": effort["max_outer_scf"] + 1}
+    for key, differs in zip(keys[2:4], ({}, other), strict=True):
+        given = settings | effort | differs
+        failed = Failure("SCF did not converge", True, 1, None, "cp2k", given)
+        write_failure(tmp_path, key, failed)
     before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
 
-    counted = Frames()
-    count_frames(counted, frames, LABELS, SETTINGS, tmp_path, in_work={keys[4]})
-    # the failure with other settings is tried again, as the frame that nothing is known of
+    counted, seen = Frames(), set()
+    count_frames(counted, frames[:4], params, effort, {keys[4]}, seen)
+    # another set has some of these frames too
+    count_frames(counted, frames[2:], params, effort, {keys[4]}, seen)
+    # the failure with other limits is tried again, as the frame that nothing is known of
     assert (counted.done, counted.running, counted.to_do) == (1, 1, 2)
     assert counted.seconds == [3.0]
     gate, failed = counted.failures
@@ -179,3 +190,11 @@ def test_the_report_of_a_whole_study_ends_with_that():
     lines = text("kcl", ["model"], jobs(2, "done", seconds=1.0), Frames(), CORES, "").splitlines()
     assert lines[-1] == "kcl: all 2 jobs are done."
     assert "failed:" not in lines
+
+
+@pytest.mark.parametrize("folder", ["/a b", "/a$b", "/a(1)", "/a#b", "/a'b", "/a;b"])
+def test_a_python_that_snakemake_cannot_start_is_refused_in_one_line(folder):
+    require_plain_python("/home/a_b/minset-0.2/.venv/bin/python3.11")
+    with pytest.raises(ConfigError, match="Snakemake cannot start scripts with") as caught:
+        require_plain_python(f"{folder}/.venv/bin/python")
+    assert "\n" not in str(caught.value)

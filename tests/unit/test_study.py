@@ -1,17 +1,17 @@
 """Studies without Snakemake: sets, runs, paths, and slices that hold what a job uses and nothing else."""
 
 import copy
-from pathlib import Path
 
 import pytest
 import yaml
+from studies import SYSTEM, alter
 
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.names import run_row
+from minset.observe import OBSERVABLES
 from minset.outputs import TABLES, reference_of, tables_of
 from minset.study import Study, canonical, read_study
 
-CONFIG = Path(__file__).parents[2] / "config"
 TEXT = """
 description: for tests
 systems: [kcl]
@@ -36,22 +36,17 @@ rdf: {range_A: 6.0}
 """
 
 
-def study_of(folder: Path, edit=lambda study: None, edit_system=lambda system: None) -> Study:
-    """Study of the text above, changed, with a changed KCl."""
-    for name in ("studies", "systems"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    content = yaml.safe_load(TEXT)
-    edit(content)
-    (folder / "studies/s.yaml").write_text(yaml.safe_dump(content))
-    system = yaml.safe_load((CONFIG / "systems/kcl.yaml").read_text())
-    edit_system(system)
-    (folder / "systems/kcl.yaml").write_text(yaml.safe_dump(system))
-    return read_study("s", folder)
-
-
 @pytest.fixture
-def study(tmp_path) -> Study:
-    return study_of(tmp_path)
+def study(config) -> Study:
+    (config / "studies/s.yaml").write_text(TEXT)
+    return read_study("s", config)
+
+
+def changed_study(config, in_study=None, in_system=None) -> Study:
+    """The same with other values in its file and in that of KCl."""
+    alter(config, "studies/s.yaml", in_study or {})
+    alter(config, SYSTEM, in_system or {})
+    return read_study("s", config)
 
 
 def test_a_size_adds_the_frames_beyond_the_size_before(study):
@@ -123,6 +118,9 @@ def everything(study: Study) -> dict:
     for name in study.settings["simulations"]:
         jobs[f"start {name}"] = study.start("kcl", name)
         jobs[f"simulate {name}"] = study.simulation(name)
+        for observable in study.settings["simulations"][name]["observables"]:
+            settings = study.observable_settings(observable, name)
+            jobs[f"observe {observable} {name}"] = settings, study.md_system("kcl")
     for name in tables_of(study):
         jobs[f"table {name}"] = reference_of(study, "kcl", name)
     for name in figures_of(study):
@@ -135,22 +133,22 @@ def changed(before: Study, after: Study) -> set[str]:
     return {job for job in old.keys() | new.keys() if str(old.get(job)) != str(new.get(job))}
 
 
-def test_nothing_of_a_source_an_order_or_another_stage_reaches_a_job(study, tmp_path):
-    def edit(system):
-        system["potentials"]["bmhtf"]["source"] = "someone else"
-        system["reference"]["density"][0]["source"] = "someone else"
-        system["cp2k"]["cutoff_Ry"] = 999
-        system["species"] = dict(reversed(list(system["species"].items())))
-        del system["melting_point_K"]
+def test_nothing_of_a_source_an_order_or_another_stage_reaches_a_job(study, config):
+    species = yaml.safe_load((config / SYSTEM).read_text())["species"]
+    changes = {
+        "potentials/bmhtf/source": "someone else",
+        "reference/density/0/source": "someone else",
+        "cp2k/cutoff_Ry": 999,
+        "species": dict(reversed(species.items())),
+        "melting_point_K": None,
+    }
+    assert changed(study, changed_study(config, in_system=changes)) == set()
 
-    assert changed(study, study_of(tmp_path, edit_system=edit)) == set()
 
-
-def test_a_density_of_the_start_reaches_the_jobs_that_start_from_it(study, tmp_path):
-    def edit(system):
-        system["reference"]["density"][0]["a_g_cm3"] += 0.01
-
-    assert changed(study, study_of(tmp_path, edit_system=edit)) == {
+def test_a_density_of_the_start_reaches_the_jobs_that_start_from_it(study, config):
+    before = study.systems["kcl"]["reference"]["density"][0]["a_g_cm3"]
+    changes = {"reference/density/0/a_g_cm3": before + 0.01}
+    assert changed(study, changed_study(config, in_system=changes)) == {
         "pool ramp",
         "start nvt",
         "start npt",
@@ -160,19 +158,14 @@ def test_a_density_of_the_start_reaches_the_jobs_that_start_from_it(study, tmp_p
     }
 
 
-def test_a_density_given_for_the_pool_replaces_the_experiment(study, tmp_path):
-    def edit(study):
-        study["pool"]["density_g_cm3"] = 1.234
-
-    given = study_of(tmp_path, edit)
+def test_a_density_given_for_the_pool_replaces_the_experiment(study, config):
+    given = changed_study(config, {"pool/density_g_cm3": 1.234})
     assert given.pool_run("kcl", "ramp")["density_g_cm3"] == 1.234
 
 
-def test_choices_of_a_simulation_are_no_part_of_its_course(study, tmp_path):
-    def edit(study):
-        study["simulations"]["nvt"] |= {"sizes": [4, 12], "observables": ["rdf"], "members": [1, 2]}
-
-    after = study_of(tmp_path, edit)
+def test_choices_of_a_simulation_are_no_part_of_its_course(study, config):
+    choices = {"sizes": [4, 12], "observables": ["rdf"], "members": [1, 2]}
+    after = changed_study(config, {f"simulations/nvt/{k}": v for k, v in choices.items()})
     assert after.simulation("nvt") == study.simulation("nvt")
     assert after.start("kcl", "nvt") == study.start("kcl", "nvt")
     assert len(after.simulated("nvt")) > len(study.simulated("nvt"))
@@ -192,12 +185,15 @@ def test_every_table_and_figure_is_made_from_what_jobs_of_the_study_write(study)
     written |= {f"{study.folder('table')}/{name}.csv" for name in tables_of(study)}
     written |= {f"{study.folder('pool')}/pool.{end}" for end in ("csv", "h5")}
     written.add(f"{study.folder('selection')}/split.csv")
-    observable = study.folder("observable")
+    for name, record in OBSERVABLES.items():
+        for run in study.observed(name):
+            folder = study.observable_folder(name, run)
+            written |= {f"{folder}/{table}.csv" for table in record.tables}
     for registry, names in ((TABLES, tables_of(study)), (FIGURES, figures_of(study))):
         for name in names:
             inputs = registry[name].inputs(study)
             for path in [*inputs.files.values(), *(path for path, _ in inputs.runs)]:
-                assert path in written or path.startswith(observable), (name, path)
+                assert path in written, (name, path)
 
 
 def test_canonical_data_have_one_form():

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
-from running import WHOLE, planned
+from running import WHOLE, planned, snakemake
 
 STUDY, SYSTEM = f"config/studies/{WHOLE}.yaml", "config/systems/kcl.yaml"
 SLOW = ("pool_run", "pool", "describe", "split", "label", "train_schnet", "start", "simulate")
@@ -141,3 +142,67 @@ def test_how_labels_are_reached_plans_nothing(change):
 def test_options_of_an_observable_plan_what_reads_it(change):
     jobs = planned(change(STUDY, lambda study: study["rdf"].update(bins=100)), WHOLE)
     assert set(jobs) == {"observe_rdf", "mdsuite", "table", "figure"}
+
+
+# a committee of three that grows by two frames at each size, from a pool of liquid aluminium
+COMMITTEE = """
+description: for tests
+systems: [al]
+pool: {ions: 32, temperature_K: [1400, 1200], pressure_bar: 1, density_g_cm3: 2.3, equilibration_ps: 2,
+  duration_ps: 10, frames: 40, seed: 1}
+test: {frames: 4, seed: 2}
+validation: {frames: 2, seed: 3}
+descriptors: {size: small}
+selectors: {committee: {selector: disagreement, model: small, first: random}}
+sizes: [4, 6, 8]
+seeds: [1]
+labels: {labeler: potential}
+models:
+  small: {size: small, members: 3, repulsion: none, training: {batch_size: 2, max_epochs: 20}}
+simulations: {}
+"""
+
+
+def test_a_size_more_of_a_committee_computes_that_size_only(copy):
+    """A real study of three sizes, then of four, with real labels and trainings."""
+    path = copy / "config/studies/committee.yaml"
+    path.write_text(COMMITTEE)
+    first = snakemake(copy, "committee", "--cores", "2", seconds=600)
+    assert first.status == 0, first.output[-3000:]
+    made = times(copy, "committee")
+    assert len([p for p in made if p.name == "compressed.npz"]) == 9
+    picks = {n: picked(copy, n) for n in (4, 6, 8)}
+    assert [len(picks[n]) for n in (4, 6, 8)] == [4, 2, 2]
+
+    path.write_text(COMMITTEE.replace("sizes: [4, 6, 8]", "sizes: [4, 6, 8, 10]"))
+    jobs = planned(copy, "committee")
+    for rule in ("select", "label", "training_set"):
+        assert jobs.pop(rule) == 1
+    assert jobs.pop("train_schnet") == jobs.pop("observe_errors") == 3
+    assert set(jobs) == {"table", "figure"}
+
+    second = snakemake(copy, "committee", "--cores", "2", seconds=300)
+    assert second.status == 0, second.output[-3000:]
+    now = times(copy, "committee")
+    assert {path: now[path] for path in made} == made
+    frames = [frame for n in (4, 6, 8, 10) for frame in picked(copy, n)]
+    assert len(frames) == len(set(frames)) == 10
+    table = pd.read_csv(copy / "results/al/table/committee/errors.csv")
+    assert sorted(zip(table["size"], table["member"], strict=True)) == [
+        (size, member) for size in (4, 6, 8, 10) for member in (1, 2, 3)
+    ]
+    curve = pd.read_csv(copy / "results/al/table/committee/learning_curve.csv")
+    assert curve["seeds"].tolist() == [1, 1, 1, 1]
+
+
+def picked(copy: Path, size: int) -> list[int]:
+    """Frames that a size of the committee added."""
+    table = copy / f"results/al/selection/committee/committee-n{size}-s1.csv"
+    return pd.read_csv(table)["frame"].tolist()
+
+
+def times(copy: Path, study: str) -> dict[Path, int]:
+    """When the selections, datasets and models of a study were written."""
+    stages = ("selection", "label", "dataset", "model", "observable")
+    files = (p for stage in stages for p in (copy / f"results/al/{stage}/{study}").rglob("*"))
+    return {path: path.stat().st_mtime_ns for path in files if path.is_file()}

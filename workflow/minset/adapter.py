@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import importlib.metadata
+import inspect
 import json
 import platform
 import sys
@@ -42,7 +43,7 @@ def _run(main, snakemake, more: dict) -> None:
         try:
             with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
                 _say_if_gpu_is_lost(snakemake)
-                main(threads=snakemake.threads, **arguments, **more)
+                main(**arguments, **more, **_threads(main, snakemake))
         except Exception as error:
             traceback.print_exc(file=file)
             with contextlib.suppress(OSError):  # a full disk must not hide the error itself
@@ -62,6 +63,12 @@ def _run(main, snakemake, more: dict) -> None:
     }
     write_json(first.with_name(f"{first.name}.meta.json"), meta)
     note.unlink(missing_ok=True)
+
+
+def _threads(main, snakemake) -> dict[str, int]:
+    """The job's threads, for a script that can use them."""
+    takes = inspect.signature(main).parameters
+    return {"threads": snakemake.threads} if "threads" in takes else {}
 
 
 def attempt_note(log: Path) -> Path:

@@ -69,8 +69,10 @@ def require_usable(positions: np.ndarray, cell: np.ndarray) -> None:
         raise Unusable(f"a cell of {longest:.3g} A, beyond {_LARGEST_CELL_A:g} A")
     face = _cross(b, c)
     volume = abs(a[0] * face[0] + a[1] * face[1] + a[2] * face[2])
-    if not _LEAST_VOLUME_A3_ATOM * len(positions) <= volume <= _LARGEST_VOLUME_A3:
+    if volume < _LEAST_VOLUME_A3_ATOM * len(positions):
         raise Unusable(f"{len(positions)} atoms in a cell of {volume:.3g} A^3")
+    if volume > _LARGEST_VOLUME_A3:
+        raise Unusable(f"a cell of {volume:.3g} A^3, beyond {_LARGEST_VOLUME_A3:g} A^3")
     largest_face = max(math.hypot(*f) for f in (face, _cross(c, a), _cross(a, b)))
     if volume < _THINNEST_CELL_A * largest_face:
         raise Unusable(f"a cell with faces {volume / largest_face:.3g} A apart")

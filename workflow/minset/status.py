@@ -169,17 +169,22 @@ def _frames(dag, running: set) -> Frames:
         atoms, _ = read_part(given.frames, given.listed, params.part, params.size)
         scratch = Path(job.output[0]).with_suffix("")
         in_work = {path.name for path in scratch.glob("*")} if job in running else set()
-        count_frames(frames, atoms, params, in_work, counted)
+        effort = dag.workflow.config["label_effort"][job.wildcards.system]
+        count_frames(frames, atoms, params, effort, in_work, counted)
     return frames
 
 
-def count_frames(frames: Frames, atoms: list, params, in_work: set[str], counted: set[str]) -> None:
+def count_frames(
+    frames: Frames, atoms: list, params, effort: dict, in_work: set[str], counted: set[str]
+) -> None:
     """Add configurations to `frames` by what the store, which is only read, has of each.
 
     Parameters
     ----------
     params
         Of the rule `label`: ``labeler``, ``settings``, ``net_force_gate_eV_A``, ``store``.
+    effort
+        Settings of the labeler beside these; a failure met with others is no longer one.
     in_work
         Keys of the frames that are being computed.
     counted
@@ -202,7 +207,7 @@ def count_frames(frames: Frames, atoms: list, params, in_work: set[str], counted
                 frames.failures.append((reason, str(label_path(store, key))))
         elif key in in_work:
             frames.running += 1
-        elif failed and _same_physics(failed["settings"], params.settings):
+        elif failed and _same_effort(failed["settings"], effort):
             again = "" if failed["permanent"] else " (the next run tries again)"
             frames.failures.append((failed["reason"] + again, str(failure_path(store, key))))
         else:
@@ -217,6 +222,6 @@ def _content(path: Path) -> dict | None:
         return None
 
 
-def _same_physics(before: dict, settings: dict) -> bool:
-    """Whether a failure was met with these settings, whatever its commands and limits."""
-    return canonical_json({k: before.get(k) for k in settings}) == canonical_json(settings)
+def _same_effort(before: dict, effort: dict) -> bool:
+    """Whether a failure was met with these commands and limits."""
+    return canonical_json({key: before.get(key) for key in effort}) == canonical_json(effort)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from minset.config import load_study, simulation_density
+from minset.config import load_study, observable_options, simulation_density
 from minset.label import LABELERS
 from minset.model import MODELS, member_seed
 from minset.names import HELD_OUT, is_model, run_name, run_row, set_name, set_row
@@ -46,6 +46,11 @@ class Study:
     def pool_runs(self) -> dict[str, dict]:
         """MD runs that fill the pool, by name."""
         return {run["name"]: run for run in pool_runs(self.settings["pool"])}
+
+    def pool_files(self) -> list[Path]:
+        """Files with the frames of all runs of all pools."""
+        folders = [self.folder("pool").replace("{system}", system) for system in self.systems]
+        return [Path(f"{folder}/runs/{run}.h5") for folder in folders for run in self.pool_runs]
 
     def pool_run(self, system: str, run: str) -> dict:
         """Settings of one run of a system's pool, with its density at the start."""
@@ -298,9 +303,7 @@ class Study:
 
     def observable_settings(self, observable: str, simulation: str | None = None) -> dict:
         """Options of an observable, with the temperature and the time step of a simulation."""
-        options = dict(self.settings.get(observable, {}))
-        if observable == "mdsuite":
-            options = self.settings["rdf"] | self.settings["transport"]
+        options = observable_options(self.settings, observable)
         if simulation:
             given = self.settings["simulations"][simulation]
             options |= {key: given[key] for key in ("temperature_K", "timestep_fs")}

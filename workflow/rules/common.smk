@@ -11,32 +11,36 @@ from minset import cost
 from minset.adapter import ATTEMPT
 from minset.config import ConfigError, study_name_of
 from minset.config.site import read_site
+from minset.config.version_1 import advice_on_pools
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.label import LABELERS
 from minset.model import MODELS
 from minset.names import HELD_OUT, dataset_of, is_model, set_row
-from minset.observe import OBSERVABLES
+from minset.observe import OBSERVABLES, mdsuite
 from minset.outputs import TABLES, reference_of, tables_of
-from minset.snakemake_inside import without_rate_limit
+from minset.snakemake_inside import require_plain_python, uses_conda, without_rate_limit
 from minset.study import canonical, read_study
 
 try:
+    require_plain_python(sys.executable)
     study = read_study(study_name_of(config["study"]), Path(workflow.basedir) / "config")
     SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
 except ConfigError as error:
     sys.exit(str(error))
 
-POOL, SELECTION, LABEL, DATASET, MODEL, SIMULATION, OBSERVABLE, FIGURE, TABLE, LOG, BENCHMARK = map(
-    study.folder,
-    (
-        *("pool", "selection", "label", "dataset", "model", "simulation"),
-        *("observable", "figure", "table", "log", "benchmark"),
-    ),
+for line in advice_on_pools(study.name, study.pool_files()):
+    print(line, file=sys.stderr)
+
+STAGES = "pool selection label dataset model simulation observable figure table log benchmark"
+POOL, SELECTION, LABEL, DATASET, MODEL, SIMULATION, OBSERVABLE, FIGURE, TABLE, LOG, BENCHMARK = (
+    study.folder(stage) for stage in STAGES.split()
 )
 LABEL_STORE = "results/{system}/label/store"
 MINSET = "../../envs/minset.yaml"
 # how labels are reached changes none of them: it reaches the jobs beside their parameters
 config["label_effort"] = {system: study.label_effort(system) for system in study.systems}
+config["table_captions"] = {name: table.caption for name, table in TABLES.items()}
+config["figure_captions"] = {name: figure.caption for name, figure in FIGURES.items()}
 
 
 wildcard_constraints:
@@ -94,14 +98,6 @@ def settings_of(observable, wildcards):
 def every(folder, names, *endings):
     """Files of all systems in a folder."""
     return expand(f"{folder}/{{name}}.{{ending}}", system=study.systems, name=names, ending=endings)
-
-
-def mdsuite_python():
-    """Python that has MDSuite: the conda environment's, or the one the config names."""
-    from snakemake.settings.types import DeploymentMethod
-
-    methods = workflow.deployment_settings.deployment_method
-    return "python" if DeploymentMethod.CONDA in methods else config["mdsuite_python"]
 
 
 def left_missing(wildcards):

@@ -26,9 +26,9 @@ rule label:
         *(SITE["cp2k_modules"] if study.labeler.environment == "cp2k" else []),
     threads: study.settings["labels"]["processes"] * study.settings["labels"]["cores"]
     resources:
+        **resources_of("label"),
         # not a parameter: it changes no label, so it need not make any again
         processes=study.settings["labels"]["processes"],
-        **resources_of("label"),
     message:
         "Label part {wildcards.part} of {wildcards.labelled} of {wildcards.system} with {params.labeler}"
     script:

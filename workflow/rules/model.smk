@@ -10,9 +10,7 @@ for kind, record in MODELS.items():
             train=lambda w: placed(f"{DATASET}/{dataset_of(w.run)}/train.extxyz", w),
             validation=f"{DATASET}/validation.extxyz",
         output:
-            **{
-                file.replace(".", "_"): f"{MODEL}/{{run}}/{file}" for file in record.files
-            },
+            **{file.replace(".", "_"): f"{MODEL}/{{run}}/{file}" for file in record.files},
         params:
             settings=lambda w: study.training(w.run)["settings"],
             training=lambda w: study.training(w.run)["training"],

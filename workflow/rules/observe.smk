@@ -13,7 +13,9 @@ OF_MODEL = {
 for observable, record in OBSERVABLES.items():
     if record.environment != "minset":
         continue
-    sources, source = (OF_MODEL, "{run}") if record.of == "model" else (OF_RUN, "{simulation}/{engine}")
+    sources, source = (
+        (OF_MODEL, "{run}") if record.of == "model" else (OF_RUN, "{simulation}/{engine}")
+    )
     folder = study.observable_folder(observable, source)
 
     # trajectory, or model and test set -> tables of an observable
@@ -45,17 +47,21 @@ for observable, record in OBSERVABLES.items():
 # the same trajectory -> the same observables from MDSuite, in its own environment
 rule mdsuite:
     input:
-        trajectory=f"{SIMULATION}/{{simulation}}/{{engine}}/trajectory.lammpstrj",
-        verdict=f"{SIMULATION}/{{simulation}}/{{engine}}/verdict.json",
+        trajectory=OF_RUN["trajectory"],
+        verdict=OF_RUN["verdict"],
     output:
-        rdf=f"{OBSERVABLE}/{{simulation}}/{{engine}}/mdsuite_rdf.csv",
-        diffusion=f"{OBSERVABLE}/{{simulation}}/{{engine}}/mdsuite_diffusion.csv",
-        conductivity=f"{OBSERVABLE}/{{simulation}}/{{engine}}/mdsuite_conductivity.csv",
+        **{
+            table: f"{OBSERVABLE}/{{simulation}}/{{engine}}/{table}.csv"
+            for table in OBSERVABLES["mdsuite"].tables
+        },
     params:
-        python=mdsuite_python(),
-        script=Path(workflow.basedir) / "scripts/mdsuite_observables.py",
-        settings=partial(settings_of, "mdsuite"),
-        timestep_ps=lambda w: settings_of("mdsuite", w)["timestep_fs"] / 1000,
+        words=lambda w, input, output: mdsuite.command(
+            "python" if uses_conda(workflow) else config["mdsuite_python"],
+            Path(workflow.basedir) / "scripts/mdsuite_observables.py",
+            dict(input),
+            dict(output),
+            settings_of("mdsuite", w),
+        ),
     log:
         f"{LOG}/mdsuite/{{simulation}}/{{engine}}.log",
     benchmark:
@@ -67,9 +73,4 @@ rule mdsuite:
     message:
         "MDSuite's observables of {wildcards.simulation} with {wildcards.engine}"
     shell:
-        "{params.python:q} {params.script:q} --trajectory {input.trajectory:q}"
-        " --verdict {input.verdict:q} --out_rdf {output.rdf:q} --out_diffusion {output.diffusion:q}"
-        " --out_conductivity {output.conductivity:q}"
-        " --time_step_ps {params.timestep_ps} --temperature_K {params.settings[temperature_K]}"
-        " --rdf_range_A {params.settings[range_A]} --rdf_bins {params.settings[bins]}"
-        " --start_ps {params.settings[start_ps]} > {log:q} 2>&1"
+        "{params.words:q} > {log:q} 2>&1"

@@ -59,7 +59,8 @@ rule select:
         pool=f"{POOL}/pool.h5",
         split=f"{SELECTION}/split.csv",
         descriptors=lambda w: [
-            placed(f"{SELECTION}/descriptors-{kind}.npy", w) for kind in study.descriptors_of(w.set)
+            placed(f"{SELECTION}/descriptors-{kind}.npy", w)
+            for kind in study.descriptors_of(w.set)
         ],
         known=lambda w: placed([f"{SELECTION}/{name}.csv" for name in study.smaller(w.set)], w),
         models=lambda w: placed(model_files(study.committee(w.set)), w),

@@ -20,7 +20,6 @@ rule table:
             "baseline": study.random_selector(),
             "reference": reference_of(study, w.system, w.table),
         },
-        caption=lambda w: TABLES[w.table].caption,
     wildcard_constraints:
         table=alternatives(tables_of(study)),
     log:
@@ -50,7 +49,6 @@ rule figure:
         name=lambda w: w.figure,
         system=lambda w: system_shown(study, w.system, w.figure),
         rows=lambda w: [row for _, row in FIGURES[w.figure].inputs(study).runs],
-        caption=lambda w: FIGURES[w.figure].caption,
     wildcard_constraints:
         figure=alternatives(figures_of(study)),
     log:

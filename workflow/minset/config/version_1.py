@@ -1,6 +1,9 @@
 """Study and system files of version 0.1 in today's form."""
 
 import copy
+import json
+import shlex
+from pathlib import Path
 
 _FORM = "born-mayer-huggins-tosi-fumi"
 
@@ -58,3 +61,40 @@ def _system(content: dict) -> list[str]:
         "bmhtf-published-sign": copy.deepcopy(value) | {"published_sign": True},
     }
     return ["potential is potentials.bmhtf and potentials.bmhtf-published-sign, form is potential"]
+
+
+def advice_on_pools(study: str, frames: list[Path]) -> list[str]:
+    """How to keep the pool of a study that version 0.1 began.
+
+    Its runs have other parameters today, so Snakemake would sample them again: the same frames on the
+    same processor, but others on another one, whose labels would all be missing.
+
+    Parameters
+    ----------
+    study
+        Name of the study.
+    frames
+        Files of the runs of its pools.
+
+    Returns
+    -------
+    list of str
+        A line with the command, while a pool of version 0.1 is there that was not touched since.
+    """
+    old = [path for path in frames if _sampled_by_version_1(path)]
+    if not old:
+        return []
+    files = " ".join(map(shlex.quote, map(str, old)))
+    return [
+        f"{len(old)} runs of the pool were sampled by minset 0.1. To keep their frames, and with them "
+        f"their labels, first run: snakemake --touch --cores 1 {files} --config study={study}"
+    ]
+
+
+def _sampled_by_version_1(frames: Path) -> bool:
+    record = frames.with_name(f"{frames.name}.meta.json")
+    if not (frames.exists() and record.exists()):
+        return False
+    version = json.loads(record.read_text())["versions"]["minset"]
+    # touching makes the frames newer than their record
+    return version.startswith("0.1") and frames.stat().st_mtime <= record.stat().st_mtime

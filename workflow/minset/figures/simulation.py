@@ -92,13 +92,15 @@ def transport(system: dict, files: dict, tables: list):
     """Self-diffusion and ionic conductivity: kinisi, MDSuite and experiment side by side."""
     diffusion, conductivity = (_shown(files[name]) for name in ("diffusion", "conductivity"))
     species = system["species"]
-    figure, axes = panels(len(species) + 1)
+    conducts = len(conductivity) > 0  # a metal has none, nor have runs that broke
+    figure, axes = panels(len(species) + conducts)
     for axis, name in zip(axes, species, strict=False):
         part = diffusion[diffusion.get("species", pd.Series(dtype=str)) == name]
         _bars(axis, part, "diffusion_1e-9_m2_s", "diffusion_stderr_1e-9_m2_s")
         axis.set(ylabel=r"D / $10^{-9}$ m$^2$ s$^{-1}$", title=name)
-    _bars(axes[-1], conductivity, "conductivity_S_cm", "conductivity_stderr_S_cm")
-    axes[-1].set(ylabel=r"conductivity / S cm$^{-1}$", title="ionic conductivity")
+    if conducts:
+        _bars(axes[-1], conductivity, "conductivity_S_cm", "conductivity_stderr_S_cm")
+        axes[-1].set(ylabel=r"conductivity / S cm$^{-1}$", title="ionic conductivity")
     figure.suptitle(f"{system['name']}: transport at constant volume")
     return figure
 

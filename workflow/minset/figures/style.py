@@ -68,6 +68,8 @@ def selector_handles(styles: dict[str, tuple]) -> list[Line2D]:
 
 def legend_below(figure: Figure, handles: list) -> None:
     """One legend for all panels, in as many columns as fit under them; the figure grows by it."""
+    if not handles:
+        return
     longest = max(len(handle.get_label()) for handle in handles)
     columns = int(figure.get_figwidth() / (0.6 + 0.055 * longest))
     columns = min(len(handles), max(1, columns))

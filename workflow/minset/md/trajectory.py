@@ -22,18 +22,18 @@ class Trajectory:
 
     Attributes
     ----------
-    species : np.ndarray of str, shape (n,)
-        Chemical symbols.
-    charges : np.ndarray, shape (n,)
-        Charges in units of the elementary charge.
-    positions_A : np.ndarray, shape (T, n, 3)
-        Positions wrapped into the cell, whose lower corner is the origin, in A.
-    unwrapped_A : np.ndarray, shape (T, n, 3)
-        The same positions followed through the periodic boundaries, in A.
-    cells_A : np.ndarray, shape (T, 3, 3)
-        Lattice vectors as rows, in A: a along x, b in the xy plane.
-    steps : np.ndarray of int, shape (T,)
-        MD step of each frame.
+    species
+        Chemical symbols, shape (n,).
+    charges
+        In units of the elementary charge, shape (n,).
+    positions_A
+        Positions wrapped into the cell, whose lower corner is the origin, in A, shape (T, n, 3).
+    unwrapped_A
+        The same followed through the periodic boundaries, in A, shape (T, n, 3).
+    cells_A
+        Lattice vectors as rows, in A, shape (T, 3, 3): a along x, b in the xy plane.
+    steps
+        MD step of each frame, shape (T,).
     """
 
     species: np.ndarray

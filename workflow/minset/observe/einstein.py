@@ -51,7 +51,8 @@ def checked_slope(positions: np.ndarray, lags: np.ndarray, frame_ps: float) -> S
     is right where displacements do not grow. By that error the motion
 
     - does not diffuse, if beyond the middle of the lags the slope is less than three standard errors,
-      and with two of them less than half of MSD / t, which it would be for a free walker;
+      and with two of them less than half of MSD / t, which it would be for a free walker; or if 0 is
+      within the interval of `random_walk_slope`, and the interval below half of MSD / t;
     - slows down, if there it is less than in the first half by more than three standard errors: what
       is left of it is an upper limit;
     - else diffuses, with the slope and the error of `random_walk_slope`.
@@ -79,11 +80,13 @@ def checked_slope(positions: np.ndarray, lags: np.ndarray, frame_ps: float) -> S
     msd = np.array([_squares(positions[lag:], positions[:-lag]).mean() for lag in lags])
     free = msd[-1] / times[-1]
     limit = max(last, 0.0) + NORMAL_95 * last_error
-    if last < 3 * last_error and last + 2 * last_error < free / 2:
+    walk = random_walk_slope(msd, times, positions.shape[1], len(positions) * frame_ps)
+    bounded = last < 3 * last_error and last + 2 * last_error < free / 2
+    if bounded or (walk.low == 0 and walk.high < free / 2):
         return Slope(0.0, last_error, 0.0, limit, NO_DIFFUSION)
     if bend < -3 * bend_error:
         return Slope(max(last, 0.0), last_error, 0.0, limit, SLOWS_DOWN)
-    return random_walk_slope(msd, times, positions.shape[1], len(positions) * frame_ps)
+    return walk
 
 
 def random_walk_slope(

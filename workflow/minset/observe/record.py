@@ -14,9 +14,9 @@ class Table:
 
     Attributes
     ----------
-    collected : str or None
+    collected
         Study-wide table that its rows go to; None for a file that is shown run by run.
-    source : str or None
+    source
         What stands in the column ``source`` of that table; None where it has no such column.
     """
 
@@ -50,35 +50,35 @@ class Observable:
 
     Attributes
     ----------
-    of : str
+    of
         ``trajectory``, ``model`` or ``frames``: what `observe` takes.
-    tables : dict of Table
+    tables
         By the name of the CSV file, without its ending.
-    observe : callable
+    observe
         ``observe(source, system, settings, threads)`` -> a DataFrame for each of `tables`. `source`
         of a trajectory is ``{"trajectory": path, "thermo": path, "verdict": dict}``, of a model
         ``{"model": folder, "test": path}``; `settings` are those of the simulation with the options
         of the observable. What cannot be computed has the column ``note`` alone, and is printed.
-    caption : str
+    caption
         What readers of a report need to know about the tables.
-    environment : str
+    environment
         ``minset`` or ``mdsuite``.
-    options : dict
+    options
         JSON schema ``properties`` of its options.
-    options_of : tuple of str
+    options_of
         Other observables whose options it takes too, so that both compute the same.
-    ensembles : tuple of str
+    ensembles
         Of simulations that it is computed from.
-    needs : callable
+    needs
         ``needs(system)`` -> empty, or why nothing can be computed for a system.
-    mistakes : callable
+    mistakes
         ``mistakes(settings, simulation, edge_A)`` -> what is wrong before a run, each beginning with
         the key of the simulation; ``edge_A`` is the smallest height of its cell, None if not known.
-    experiment : dict
+    experiment
         By study-wide table, the key of ``reference`` in a system file that it shows, and
         ``(reference, temperature_K)`` -> rows of the experimental fits that are
         valid there; `reference` is that of a system file.
-    seconds, megabytes : callable
+    seconds, megabytes
         Cost from the number of ions of all frames together, one core, without the force calls of a
         model.
     """

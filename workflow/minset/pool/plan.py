@@ -25,17 +25,13 @@ OF_EACH_RUN = {
         "description": "Of each run; a grid fills its pool with as many from every run",
     },
 }
-OF_THE_POOL = {
-    "failed_share": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 1,
-        "default": 0.25,
-        "description": "Share of runs that may boil or freeze before the study stops",
-    },
-    "seed": {"type": "integer", "minimum": 1, "maximum": 2147483647},
+_SEED = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": 2147483647,
+    "description": "Of the pool; every run has its own from it",
 }
-OPTIONS = OF_EACH_RUN | OF_THE_POOL
+OPTIONS = OF_EACH_RUN | {"seed": _SEED}
 REQUIRED = ("ions", "duration_ps", "frames", "seed")
 TEMPERATURES = {"type": "array", "items": _TEMPERATURE}
 

@@ -63,7 +63,7 @@ def select_disagreement(candidates: Candidates, n: int, seed: int, options: dict
     if len(candidates.models) < 2:
         raise ValueError(
             f"a committee needs two members or more, this one has {len(candidates.models)}; raise "
-            f"`members` of model {options['model']}"
+            "`members` of the model that the selector names"
         )
     known = np.isin(candidates.frames, candidates.known)
     values = np.full(len(known), -np.inf)

@@ -1,0 +1,145 @@
+"""Material of their own that entries of the registries need in the conformance tests.
+
+A new entry is tested by being in its registry. Where it needs more than its defaults and the shared
+frames, it gets a line here, and the test that misses it says which.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from conftest import read_system
+from force_calls import Accuracy
+
+from minset.registry import defaults_of
+
+# ends of names that say what a number is measured in
+UNITS = (
+    *("_A", "_eV", "_eV_A", "_eV_A3", "_eV_A6", "_eV_A8", "_eV_atom", "_meV_atom", "_inverse_A"),
+    *("_K", "_bar", "_u", "_g_cm3", "_fs", "_ps", "_s", "_Ry", "_S_cm", "_1e-9_m2_s", "_A2"),
+)
+
+
+def _rocksalt():
+    return bulk("KCl", "rocksalt", a=6.4, cubic=True) * (2, 2, 2)
+
+
+def _fcc():
+    return bulk("Al", "fcc", a=4.1, cubic=True) * (2, 2, 2)
+
+
+# POTENTIALS: a function that gives a system slice with a value of the kind and a crystal of its
+# species, and the accuracy of its force calls
+POTENTIALS = {
+    # charges on a mesh; energies jump where pairs cross the cutoff of 12 A
+    "tosi_fumi": (lambda: (read_system("kcl"), _rocksalt()), Accuracy(2e-3, 2e-4)),
+    # energies are splines through tabulated points
+    "eam": (lambda: (read_system("al"), _fcc()), Accuracy(5e-5, 1e-6)),
+}
+
+# GENERATORS: settings of a small pool beyond SHORT, for a melt that is a liquid at a temperature
+SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 4.0, "frames": 16, "seed": 3}
+GENERATORS = {
+    "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
+    "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
+}
+
+# options of descriptors and of selectors that have no default, or with which they are quicker
+DESCRIPTORS = {"schnet": {"size": "small"}}
+SELECTORS = {
+    "disagreement": {"model": "small"},
+    "rnd": {"max_steps": 20},
+    "entropy_gain": {"neighbours": 8},
+}
+
+
+def _two_ions():
+    """A primitive cell of KCl off its sites."""
+    cell = [[0, 3.0, 3.0], [3.0, 0, 3.0], [3.0, 3.0, 0.3]]
+    return Atoms("KCl", [[0, 0, 0.2], [3.0, 2.9, 3.0]], cell=cell, pbc=True)
+
+
+class Labelling(NamedTuple):
+    """What a system file must say, the study's settings, a frame, the accuracy of a force in eV/A, and
+    the program without which there is no label."""
+
+    section: dict
+    given: dict
+    frame: Atoms
+    accuracy_eV_A: float
+    program: str | None = None
+
+
+_SMALLEST = {"K": "GTH-PBE-q9", "Cl": "GTH-PBE-q7"}
+_CP2K = {
+    "method": "GPW",
+    "cutoff_Ry": 200,
+    "rel_cutoff_Ry": 30,
+    "kinds": {
+        symbol: {"basis_set": "SZV-MOLOPT-SR-GTH", "potential": potential}
+        for symbol, potential in _SMALLEST.items()
+    },
+}
+
+# LABELERS: the smallest calculation for a frame of KCl
+LABELERS = {
+    "potential": Labelling(
+        {}, {"potential": "bmhtf"}, _rocksalt(), POTENTIALS["tosi_fumi"][1].forces_eV_A
+    ),
+    "cp2k": Labelling(
+        {"cp2k": _CP2K},
+        {"dispersion": "none", "eps_scf": 1e-7, "timeout_s": 300},
+        _two_ions(),
+        5e-3,
+        program="cp2k.psmp",
+    ),
+}
+
+# MODELS: settings and ``training`` with which a few frames are fitted in seconds, and the accuracy of
+# force calls: single precision adds up to hundredths of a meV/A in networks
+MODELS = {
+    "schnet": (
+        {"size": "small"},
+        {"batch_size": 2, "max_epochs": 4, "learning_rate": 2e-3, "stress_weight": 1.0},
+        Accuracy(1e-4, 1e-5),
+    ),
+    "gap": (
+        {"cutoff_A": 4.0, "n_max": 3, "l_max": 2},
+        {"sparse_points": 16, "virial_sigma_eV_atom": 0.01},
+        Accuracy(1e-6, 1e-8),
+    ),
+}
+
+# what is missing, in the message of a test
+ADD = {
+    "POTENTIALS": "a function that gives a system slice with its value and a crystal, and the "
+    "accuracy of its force calls",
+    "GENERATORS": "a function of a temperature that gives its settings beyond SHORT",
+    "LABELERS": "a Labelling",
+    "MODELS": "settings and training of a fit of seconds, and the accuracy of force calls",
+    "DESCRIPTORS": "the options that have no default",
+    "SELECTORS": "the options that have no default",
+}
+
+
+def example(registry: str, name: str):
+    """Material of an entry; a failure that says what to add where there is none."""
+    table = globals()[registry]
+    if name not in table:
+        pytest.fail(
+            f"{registry} has an entry {name!r} of which the conformance tests have no example: add a "
+            f"line {name!r} to {registry} in {Path(__file__).name}, {ADD[registry]}",
+            pytrace=False,
+        )
+    return table[name]
+
+
+def options_of(registry: str, name: str, record) -> dict:
+    """Complete options of an entry: its defaults, and what its example gives."""
+    options = defaults_of(record.options)
+    needs_example = set(getattr(record, "required", ())) - set(options)
+    return options | (
+        example(registry, name) if needs_example else globals()[registry].get(name, {})
+    )

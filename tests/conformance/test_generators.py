@@ -1,0 +1,100 @@
+"""Every entry of GENERATORS: its plan, and the frames of a short run of a salt and of a metal."""
+
+import copy
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import read_system
+from examples import SHORT, example
+
+from minset.pool import GENERATORS
+from minset.pool.store import join_runs, read_frames, write_pool
+from minset.registry import defaults_of
+
+# system, temperature at which it is liquid, density of the start in g/cm^3
+MELTS = {"kcl": (read_system("kcl"), 1600, 1.35), "al": (read_system("al"), 1600, 2.3)}
+
+
+def settings_of(name: str, temperature_K: float = 1600) -> dict:
+    given = SHORT | example("GENERATORS", name)(temperature_K)
+    return defaults_of(GENERATORS[name].options) | given
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_plan_is_plain_data_that_follows_from_its_settings(name):
+    settings = settings_of(name)
+    before = copy.deepcopy(settings)
+    runs = GENERATORS[name].plan(settings)
+    assert settings == before
+    assert runs == GENERATORS[name].plan(copy.deepcopy(settings))
+    assert runs == json.loads(json.dumps(runs))
+    assert runs != GENERATORS[name].plan(settings | {"seed": SHORT["seed"] + 1})
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_runs_have_names_that_differ_and_fit_file_names(name):
+    runs = GENERATORS[name].plan(settings_of(name))
+    names = [run["name"] for run in runs]
+    assert len(set(map(str.lower, names))) == len(names) > 0
+    for run in names:
+        assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,59}", run)
+    seeds = [run["seed"] for run in runs]
+    assert len(set(seeds)) == len(seeds)
+    assert all(1 <= seed < 2**31 for seed in seeds)
+
+
+@pytest.fixture(scope="module", params=[(g, m) for g in GENERATORS for m in MELTS], ids="-".join)
+def sampled(request, tmp_path_factory):
+    """Generator, system, run and frames of the first run of a plan."""
+    name, melt = request.param
+    system, temperature_K, density = MELTS[melt]
+    run = GENERATORS[name].plan(settings_of(name, temperature_K))[0]
+    run = run | {"density_g_cm3": density}
+    work = tmp_path_factory.mktemp("work")
+    return GENERATORS[name], system, run, GENERATORS[name].sample(system, run, work)
+
+
+def test_a_run_gives_frames_of_the_whole_system_with_energies_and_forces(sampled):
+    _, system, run, frames = sampled
+    assert len(frames) == run["frames"]
+    for frame in frames:
+        assert len(frame) == run["ions"]
+        assert set(frame.symbols) == set(system["species"])
+        assert frame.pbc.all()
+        assert frame.cell.volume > 0
+        assert np.isfinite(frame.positions).all()
+        results = frame.calc.results
+        assert np.isfinite(results["energy"])
+        assert np.isfinite(results["forces"]).all()
+        assert results["forces"].shape == (len(frame), 3)
+        assert results["energies"].sum() == pytest.approx(results["energy"], abs=1e-3)
+    distances = [
+        frame.get_all_distances(mic=True)[np.triu_indices(len(frame), 1)] for frame in frames
+    ]
+    assert np.min(distances) > 1.0
+    assert np.ptp([frame.get_potential_energy() for frame in frames]) > 0.01
+
+
+def test_its_frames_make_a_pool(sampled, tmp_path):
+    *_, frames = sampled
+    write_pool(tmp_path / "run.h5", frames)
+    summary = join_runs(tmp_path / "pool.h5", {0: tmp_path / "run.h5"})
+    again = read_frames(tmp_path / "pool.h5")
+    for frame, read in zip(frames, again, strict=True):
+        assert np.array_equal(frame.positions, read.positions)
+        assert np.array_equal(frame.numbers, read.numbers)
+    assert np.isfinite(summary["density_g_cm3"]).all()
+
+
+def test_the_same_run_gives_the_same_bits_and_another_seed_others(sampled, tmp_path):
+    generator, system, run, frames = sampled
+    again = generator.sample(system, run, tmp_path / "again")
+    for frame, other in zip(frames, again, strict=True):
+        assert np.array_equal(frame.positions, other.positions)
+        assert np.array_equal(frame.cell, other.cell)
+        assert np.array_equal(frame.get_forces(), other.get_forces())
+        assert frame.get_potential_energy() == other.get_potential_energy()
+    other = generator.sample(system, run | {"seed": run["seed"] % 1000 + 1}, tmp_path / "other")
+    assert not np.allclose(frames[0].positions, other[0].positions, atol=0.01)
