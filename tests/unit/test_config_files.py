@@ -160,9 +160,10 @@ def test_a_pool_of_0_1_can_be_kept_and_the_study_says_how(tmp_path):
         record = path.with_name(f"{path.name}.meta.json")
         record.write_text(json.dumps({"versions": {"minset": version}}))
         os.utime(path, ns=(1, record.stat().st_mtime_ns - 1))
-    os.utime(runs[2])
+    touched = 2 * record.stat().st_mtime_ns
+    os.utime(runs[2], ns=(touched, touched))
     (line,) = advice_on_pools("demo", runs)
     assert line.startswith("1 run(s) of the pool were sampled by minset 0.1.")
     assert line.endswith(f"snakemake --touch --cores 1 '{runs[0]}' --config study=demo")
-    os.utime(runs[0])
+    os.utime(runs[0], ns=(touched, touched))
     assert advice_on_pools("demo", runs) == []
