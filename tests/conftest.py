@@ -8,7 +8,7 @@ from records import small_registries  # noqa: F401
 from studies import CONFIG, config  # noqa: F401
 
 # its checks are asserted for the tests that call them
-pytest.register_assert_rewrite("force_calls")
+pytest.register_assert_rewrite("conformance.force_calls")
 # a study of each system, and the potential that tests take
 SYSTEMS = {
     "kcl": ("demo-classical", "bmhtf"),

@@ -4,6 +4,7 @@ A new entry is tested by being in its registry. Where it needs more than its def
 frames, it gets a line here, and the test that misses it says which.
 """
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +12,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from conftest import read_system
-from force_calls import Accuracy
 
+from conformance.force_calls import Accuracy
+from minset.observe import OBSERVABLES as OF_OBSERVABLES
 from minset.registry import defaults_of
 
+REPOSITORY = Path(__file__).parents[2]
 # ends of names that say what a number is measured in
 UNITS = (
     *("_A", "_eV", "_eV_A", "_eV_A3", "_eV_A6", "_eV_A8", "_eV_atom", "_meV_atom", "_inverse_A"),
@@ -112,6 +115,11 @@ MODELS = {
     ),
 }
 
+# options of observables for a short run in a cell of 10 A
+OBSERVABLES = {"rdf": {"range_A": 5.0, "bins": 50}, "transport": {"start_ps": 0.5}}
+# columns of fractional numbers that have no unit
+DIMENSIONLESS = {"g", "g_stderr", "peak_g", "minimum_g", "coordination_number"}
+
 # what is missing, in the message of a test
 ADD = {
     "POTENTIALS": "a function that gives a system slice with its value and a crystal, and the "
@@ -121,6 +129,7 @@ ADD = {
     "MODELS": "settings and training of a fit of seconds, and the accuracy of force calls",
     "DESCRIPTORS": "the options that have no default",
     "SELECTORS": "the options that have no default",
+    "OBSERVABLES": "the options that have no default",
 }
 
 
@@ -143,3 +152,18 @@ def options_of(registry: str, name: str, record) -> dict:
     return options | (
         example(registry, name) if needs_example else globals()[registry].get(name, {})
     )
+
+
+def observable_settings(name: str) -> dict:
+    """What a job gets: temperature, time step, complete options, and another environment's python."""
+    record = OF_OBSERVABLES[name]
+    settings = {"temperature_K": 1200.0, "timestep_fs": 2.0}
+    for other in (name, *record.options_of):
+        settings |= options_of("OBSERVABLES", other, OF_OBSERVABLES[other])
+    if record.environment != "minset":
+        place = REPOSITORY / f".venv-{record.environment}/bin/python"
+        python = Path(os.environ.get(f"MINSET_{record.environment.upper()}_PYTHON", place))
+        if not python.exists():
+            pytest.skip(f"no environment of {record.environment}: {python} is missing")
+        settings["python"] = str(python)
+    return settings

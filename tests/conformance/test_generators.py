@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 from conftest import read_system
-from examples import SHORT, example
 
+from conformance.examples import SHORT, example
 from minset.pool import GENERATORS
 from minset.pool.store import join_runs, read_frames, write_pool
 from minset.registry import defaults_of

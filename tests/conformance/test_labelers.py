@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 from conftest import numerical_force
-from examples import example
-from force_calls import off_its_sites
 
+from conformance.examples import example
+from conformance.force_calls import off_its_sites
 from minset.config import load_study
 from minset.label import LABELERS
 from minset.label.batch import label_batch

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import classically_labelled
-from examples import example
-from force_calls import CHECKS, off_its_sites
 
+from conformance.examples import example
+from conformance.force_calls import CHECKS, off_its_sites
 from minset.model import MODELS, evaluator_of, kind_of
 from minset.model.record import DESCRIPTION
 from minset.observe.errors import predictions

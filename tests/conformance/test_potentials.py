@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import example
-from force_calls import CHECKS, off_its_sites
 
+from conformance.examples import example
+from conformance.force_calls import CHECKS, off_its_sites
 from minset.config.defaults import fill_hashes
 from minset.label import LABELERS
 from minset.potential import POTENTIALS, commands_of, contact_A

@@ -7,8 +7,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from examples import UNITS
 
+from conformance import examples
+from conformance.examples import UNITS
 from minset.config.registries import WHERE, registry
 from minset.config.schema import Validator, fill_defaults, schema_file, schema_of
 from minset.registry import defaults_of
@@ -113,6 +114,11 @@ def test_a_study_that_names_an_entry_has_its_options_with_all_defaults():
         assert study["models"][key]["training"] == defaults_of(record.training)
     for key, record in registry("observables").items():
         assert study.get(key, {}) == defaults_of(record.options)
+
+
+@pytest.mark.parametrize("name", WHERE)
+def test_examples_are_of_entries_that_there_are(name):
+    assert set(getattr(examples, name.upper(), ())) <= set(registry(name))
 
 
 def test_knowing_the_entries_imports_nothing_heavy():

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from examples import options_of
 
+from conformance.examples import options_of
 from minset.descriptor import DESCRIPTORS
 from minset.pool.store import write_pool
 from minset.registry import defaults_of

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from minset.descriptor import DESCRIPTORS
 from minset.descriptor.representation import atoms_described, frames_described
 from minset.model.schnet.architecture import hyper_of
 from minset.pool.store import read_frames, write_pool
-from minset.registry import defaults_of
 
 HYPER = hyper_of({"size": "small"})
 
@@ -30,18 +28,6 @@ def test_descriptors_do_not_depend_on_origin_order_or_batch(small_pool, tmp_path
         moved.append(frame)
     write_pool(tmp_path / "moved.h5", moved)
     assert np.allclose(whole[:4], frames_described(tmp_path / "moved.h5", HYPER, seed=1), atol=1e-5)
-
-
-def test_the_descriptor_of_a_frame_is_the_mean_over_each_species(small_pool, tmp_path):
-    path = small_pool[0]
-    options = defaults_of(DESCRIPTORS["schnet"].options) | {"size": "small"}
-    for of in ("frames", "atoms"):
-        DESCRIPTORS["schnet"].describe(path, tmp_path / f"{of}.npy", of, options, 1)
-    frames, atoms = np.load(tmp_path / "frames.npy"), np.load(tmp_path / "atoms.npy")
-    numbers = read_frames(path, [0])[0].numbers
-    assert atoms.shape == (40, len(numbers), 32)
-    means = [atoms[:, numbers == z].mean(axis=1) for z in np.unique(numbers)]
-    assert np.array_equal(np.concatenate(means, axis=1), frames)
 
 
 @pytest.fixture
@@ -82,12 +68,3 @@ def test_each_frame_has_its_own_species_order_and_size(mixed, batch, tmp_path):
         assert (atoms[k, n:] == atoms[k, 0]).all()
     assert np.allclose(rows[0], rows[1], atol=1e-6)  # the order of the atoms means nothing
     assert np.abs(rows[0] - rows[2]).max() > 0.05  # the species do
-
-
-def test_a_frame_whose_geometry_cannot_be_used_is_described_by_nan(mixed, tmp_path):
-    mixed[1].positions[2, 0] = np.nan
-    mixed[3].cell[2] = 0.0
-    mixed[4].positions[5, 1] = 1e300
-    write_pool(tmp_path / "pool.h5", mixed)
-    rows = frames_described(tmp_path / "pool.h5", HYPER, 1)
-    assert np.isnan(rows).any(axis=1).tolist() == [False, True, False, True, True]

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import timeit
 import tracemalloc
 
@@ -65,18 +63,6 @@ def test_the_kind_of_a_model_stands_in_its_description(model_folder, tmp_path):
         kind_of(path.parent)
 
 
-def test_the_registry_loads_no_library_of_a_model():
-    heavy = {"torch", "schnetpack", "quippy", "numba", "vesin", "scipy.linalg", "matplotlib"}
-    script = f"""
-import sys
-sys.path[:0] = {[p for p in sys.path if p]!r}
-import minset.model
-sys.exit(str(sorted({heavy!r} & set(sys.modules)) or ""))
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stderr.strip() == ""
-
-
 def test_options_have_the_units_and_defaults_of_version_0_1():
     schnet, gap = MODELS["schnet"], MODELS["gap"]
     assert schnet.options["size"]["enum"] == list(SIZES)
@@ -84,16 +70,6 @@ def test_options_have_the_units_and_defaults_of_version_0_1():
     assert defaults_of(schnet.training)["max_epochs"] == 2000
     assert defaults_of(gap.options)["atom_sigma_A"] == 0.825
     assert "virial_sigma_eV_atom" not in defaults_of(gap.training)
-
-
-@pytest.mark.parametrize("kind", MODELS)
-def test_costs_grow_with_the_training_set(kind):
-    model = MODELS[kind]
-    training, settings = defaults_of(model.training), defaults_of(model.options)
-    for cost in (model.seconds, model.megabytes):
-        small, large = (cost(training, settings, atoms) for atoms in (800, 8000))
-        assert 0 < 5 * small < large
-    assert 0 < model.seconds_per_atom_call <= model.reference_seconds_per_atom_call
 
 
 def test_members_of_a_committee_have_seeds_of_their_own():

@@ -1,12 +1,10 @@
 """The classical potential: crystal, liquid, forces, and the sign of Tosi and Fumi's D."""
 
-import numpy as np
 import pytest
 from ase.build import bulk
-from conftest import label_settings, numerical_force, read_system
+from conftest import read_system
 from scipy.optimize import minimize_scalar
 
-from minset.label import potential
 from minset.md.engines import classical_engine
 from minset.md.melt import melt
 from minset.md.run import Protocol, read_thermo, run_md
@@ -81,24 +79,3 @@ def test_the_wrong_sign_of_D_would_show_in_the_liquid(tmp_path):
     kcl = read_system("kcl", published_sign=True)
     mean, error = liquid_pressure_bar(kcl, 1.292, tmp_path)
     assert mean - 2 * error > 2 * BAR_PER_PERCENT
-
-
-def test_forces_and_stress_are_derivatives_of_the_energy(kcl, melt32, tmp_path):
-    settings = label_settings(kcl)
-
-    def energy(positions, cell=melt32.cell):
-        atoms = melt32.copy()
-        atoms.set_cell(cell)
-        atoms.positions = positions
-        return potential.label(atoms, settings, tmp_path, 1).energy_eV
-
-    raw = potential.label(melt32, settings, tmp_path, 1)
-    for atom, axis in ((0, 0), (20, 2)):
-        expected = numerical_force(energy, melt32.positions, atom, axis)
-        assert raw.forces_eV_A[atom, axis] == pytest.approx(expected, abs=2e-3)
-    h = 1e-3
-    up = energy(melt32.positions * (1 + h), melt32.cell * (1 + h))
-    down = energy(melt32.positions * (1 - h), melt32.cell * (1 - h))
-    derivative = (up - down) / (2 * h) / melt32.cell.volume
-    assert np.trace(raw.stress_eV_A3) == pytest.approx(derivative, abs=2e-4)
-    assert np.linalg.norm(raw.forces_eV_A.sum(axis=0)) < 1e-8

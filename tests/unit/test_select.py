@@ -86,30 +86,6 @@ def select(request):
     return call
 
 
-def test_picks_are_distinct_candidates_in_order(select, candidates):
-    table = select(candidates(), 20, 1, {})
-    assert list(table["pick"]) == list(range(20))
-    assert table["frame"].is_unique
-    assert set(table["frame"]) <= set(range(100, 160))
-    assert "score" in table
-
-
-def test_same_seed_same_picks_other_seed_others(select, candidates):
-    first, again = select(candidates(), 10, 1, {}), select(candidates(), 10, 1, {})
-    assert list(first["frame"]) == list(again["frame"])
-    assert list(first["frame"]) != list(select(candidates(), 10, 2, {})["frame"])
-
-
-def test_smaller_selection_is_the_start_of_the_larger(select, candidates):
-    large, small = select(candidates(), 24, 3, {}), select(candidates(), 8, 3, {})
-    assert list(large["frame"][:8]) == list(small["frame"])
-
-
-def test_all_candidates_can_be_picked(select, candidates):
-    table = select(candidates(n=12), 12, 1, {})
-    assert sorted(table["frame"]) == list(range(100, 112))
-
-
 def test_identical_frames_and_constant_descriptors_are_no_trouble(select, tmp_path):
     pool = write_random_pool(tmp_path / "same.h5", 5, scale=0.0)
     frames = np.arange(5)
@@ -401,19 +377,6 @@ def test_rnd_looks_at_atoms_unless_told_otherwise():
     assert needs(options_of("rnd", atoms=False)) == {"frames"}
     assert SELECTORS["fps"].needs({}) == {"frames"}
     assert SELECTORS["random"].needs({}) == set()
-
-
-def test_the_next_size_adds_to_the_order(select, candidates, request):
-    """What two sizes pick one after the other is what the larger one picks at once."""
-    name = request.node.callspec.params["select"]
-    options = options_of(name, **OPTIONS.get(name, {}))
-    whole = select(candidates(), 20, 1, {})
-    first = next_picks(SELECTORS[name], candidates(), 8, 1, options)
-    assert list(first["frame"]) == list(whole["frame"][:8])
-    again = replace(candidates(), known=tuple(first["frame"]))
-    new = next_picks(SELECTORS[name], again, 20, 1, options)
-    assert list(new["pick"]) == list(range(8, 20))
-    assert list(new["frame"]) == list(whole["frame"][8:])
 
 
 def test_next_picks_leaves_out_what_another_selector_knew(candidates):

@@ -13,9 +13,10 @@ from snakemake.persistence.file import FilePersistence
 from studies import CONFIG
 
 from minset.adapter import run
+from minset.config import ConfigError
 from minset.label import LABELERS
 from minset.label.store import Failure, Label, failure_path, label_key, write_failure, write_label
-from minset.snakemake_inside import read_marks
+from minset.snakemake_inside import read_marks, require_plain_python
 from minset.status import count_frames, failure
 from minset.status_report import Frames, Job, Slots, frames_left, left, text
 from minset.study import read_study
@@ -189,3 +190,11 @@ def test_the_report_of_a_whole_study_ends_with_that():
     lines = text("kcl", ["model"], jobs(2, "done", seconds=1.0), Frames(), CORES, "").splitlines()
     assert lines[-1] == "kcl: all 2 jobs are done."
     assert "failed:" not in lines
+
+
+@pytest.mark.parametrize("folder", ["/a b", "/a$b", "/a(1)", "/a#b", "/a'b", "/a;b"])
+def test_a_python_that_snakemake_cannot_start_is_refused_in_one_line(folder):
+    require_plain_python("/home/a_b/minset-0.2/.venv/bin/python3.11")
+    with pytest.raises(ConfigError, match="Snakemake cannot start scripts with") as caught:
+        require_plain_python(f"{folder}/.venv/bin/python")
+    assert "\n" not in str(caught.value)

@@ -5,10 +5,12 @@
 3. `slurm_comment`: how the SLURM executor names a job in the queue.
 4. `without_rate_limit`: the scheduler's rate limiter, switched off.
 5. `uses_conda`: how software is deployed.
+6. `require_plain_python`: scripts are started by a shell command without quotes.
 """
 
 import contextlib
 import json
+import shlex
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from snakemake.settings.types import (
     DeploymentSettings,
     ResourceSettings,
 )
+
+from minset.config import ConfigError
 
 
 def study_dag(api: SnakemakeApi, study: str, arguments, cores: int):
@@ -100,3 +104,19 @@ def without_rate_limit(workflow) -> None:
 def uses_conda(workflow) -> bool:
     """Whether the jobs run in conda environments, where ``python`` is that of the rule."""
     return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+
+
+def require_plain_python(executable: str) -> None:
+    """Stop where Snakemake could start no script: it writes Python's path into a shell command as it is.
+
+    Raises
+    ------
+    ConfigError
+        If the path has a space or another character that a shell takes for its own.
+    """
+    if shlex.quote(executable) != executable:
+        raise ConfigError(
+            f"Snakemake cannot start scripts with {executable!r}: a shell reads a character of this path "
+            "as its own; make the environment in a folder named with letters, digits, _, . and - alone "
+            "(the results may be anywhere)"
+        )

@@ -18,10 +18,11 @@ from minset.model import MODELS
 from minset.names import HELD_OUT, dataset_of, is_model, set_row
 from minset.observe import OBSERVABLES, mdsuite
 from minset.outputs import TABLES, reference_of, tables_of
-from minset.snakemake_inside import uses_conda, without_rate_limit
+from minset.snakemake_inside import require_plain_python, uses_conda, without_rate_limit
 from minset.study import canonical, read_study
 
 try:
+    require_plain_python(sys.executable)
     study = read_study(study_name_of(config["study"]), Path(workflow.basedir) / "config")
     SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
 except ConfigError as error:

@@ -14,8 +14,10 @@ class Descriptor:
         JSON schema ``properties`` of its options, with defaults.
     describe
         ``describe(pool, path, of, options, threads)`` writes an array of float32 in one step. ``of`` is
-        ``"frames"``: a row for each frame, shape (T, d); or ``"atoms"``: a row for each atom, shape
-        (T, n_max, features), where rows of padding repeat the frame's first atom.
+        ``"atoms"``: a row for each atom, shape (T, n_max, features), where rows of padding repeat the
+        frame's first atom; or ``"frames"``: a row for each frame, shape (T, species x features), the mean
+        over its atoms of each species of the pool by increasing atomic number, 0 for those that it lacks.
+        NaN for a frame whose geometry cannot be used.
     """
 
     options: dict

@@ -14,7 +14,7 @@ from minset.outputs import TABLES, Inputs, simulation_row
 from minset.study import Study
 
 SOME_ARE_SHOWN = (
-    "Of more than nine models only some are shown: first the first seed, then the largest size, "
+    " Of more than nine models only some are shown: first the first seed, then the largest size, "
     "then the first kind of model."
 )
 
