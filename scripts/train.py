@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from minset.dataset import read_dataset
-from minset.files import file_hash, working_folder
+from minset.files import file_hash, working_folder, written_aside
 from minset.model import MODELS
 
 
@@ -49,8 +49,10 @@ def main(
         threads,
         provenance={"train": str(train), "validation": str(validation)},
     )
+    # linked, not moved: a kill between these lines leaves the model whole in its working folder
     for path in outputs.values():
-        os.replace(work / Path(path).name, path)
+        with written_aside(path) as aside:
+            os.link(work / Path(path).name, aside)
     shutil.rmtree(work)
 
 

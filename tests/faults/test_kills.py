@@ -165,11 +165,11 @@ def test_between_writing_and_renaming(selected, whole, tmp_path, monkeypatch):
     stages = [
         "label/store/??/*.json",
         "label/classical/*/part-0.csv",
-        "dataset/classical/validation.extxyz",
         "dataset/classical/*/train.extxyz",
         "model/classical/*/work/history.csv",
-        "model/classical/*/model.pt",
-        "model/classical/*/compressed.npz",
+        "model/classical/*/work/model.pt",
+        "model/classical/*/work/compressed.npz",
+        "model/classical/*-small/compressed.npz",
         "simulation/classical/nvt/*/thermo.csv",
     ]
     for pattern in stages:
@@ -178,6 +178,9 @@ def test_between_writing_and_renaming(selected, whole, tmp_path, monkeypatch):
         assert killed.status != 0, pattern
         assert not (folder / "kill-at").exists(), pattern
     runs.finish(folder, "classical", runs.TABLE, runs.VERDICT)
+    assert (
+        runs.logs(folder).count("stopped: ") == 1
+    )  # a network that is trained is not trained again
     runs.assert_same_labels(folder, whole, "potential")
     runs.assert_same_model(folder, whole)
     runs.assert_same_files(folder, whole, f"{runs.SIMULATION}/trajectory.lammpstrj")

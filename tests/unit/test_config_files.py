@@ -1,5 +1,7 @@
 """The study and system files that come with minset, those of version 0.1, and the registries' names."""
 
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from studies import CONFIG, GRID, STUDY, alter, mistakes
 
 from minset.config import load_study
 from minset.config.registries import registry
-from minset.config.version_1 import upgraded
+from minset.config.version_1 import advice_on_pools, upgraded
 
 VERSION_0_1 = Path(__file__).parents[1] / "version-0.1"
 
@@ -147,3 +149,21 @@ def test_allowed_names_are_those_of_the_registry(name, config):
         (config / STUDY).write_text(text)
         alter(config, STUDY, contents.get(entry, {place: entry}))
         load_study("demo-classical", config)
+
+
+def test_a_pool_of_0_1_can_be_kept_and_the_study_says_how(tmp_path):
+    """Until its files are touched, which is what the command does; a pool of today needs nothing."""
+    runs = [tmp_path / "a b" / f"{name}.h5" for name in ("old", "new", "touched", "missing")]
+    runs[0].parent.mkdir()
+    for path, version in zip(runs, ("0.1.0", "0.2.0", "0.1.0"), strict=False):
+        path.touch()
+        record = path.with_name(f"{path.name}.meta.json")
+        record.write_text(json.dumps({"versions": {"minset": version}}))
+        os.utime(path, ns=(1, record.stat().st_mtime_ns - 1))
+    touched = 2 * record.stat().st_mtime_ns
+    os.utime(runs[2], ns=(touched, touched))
+    (line,) = advice_on_pools("demo", runs)
+    assert line.startswith("1 run(s) of the pool were sampled by minset 0.1.")
+    assert line.endswith(f"snakemake --touch --cores 1 '{runs[0]}' --config study=demo")
+    os.utime(runs[0], ns=(touched, touched))
+    assert advice_on_pools("demo", runs) == []

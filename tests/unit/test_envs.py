@@ -73,8 +73,11 @@ def rules(folder: Path, study: str) -> list:
 
 
 def script_of(rule) -> str:
-    """Name of the script that a rule runs, its own or one in its command's parameters."""
-    return Path(rule.script or str(rule.params.script)).stem
+    """Name of the script that a rule runs, its own or the one in the words of its command."""
+    if rule.script:
+        return Path(rule.script).stem
+    words = rule.params.words({"simulation": "nvt_1200K"}, rule.input, rule.output)
+    return next(Path(word).stem for word in map(str, words) if word.endswith(".py"))
 
 
 def environment_of(rule) -> str:

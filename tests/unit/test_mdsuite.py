@@ -8,12 +8,14 @@ Agreement of RDFs: on the same frames, to the rounding of single precision at th
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from ase import units
+from trajectories import trajectory_of, write_dump
 
 from minset.md.trajectory import Trajectory, read_trajectory
 from minset.observe import mdsuite
@@ -26,6 +28,7 @@ PYTHON = Path(
 )
 LMP = Path(sys.prefix) / "bin" / "lmp"
 DT_PS, EVERY, TEMPERATURE_K, EDGE_A = 0.002, 25, 1300.0, 14.0
+CHARGES = {"K": 1, "Cl": -1, "Al": 0}
 
 pytestmark = pytest.mark.skipif(
     not PYTHON.exists(),
@@ -95,23 +98,6 @@ def agrees(value: float, reference: float, stderr: float, largest_share: float) 
     return 0 < stderr < largest_share * reference and abs(value - reference) < 2 * stderr
 
 
-def write_dump(
-    path: Path, species: np.ndarray, charges: dict, positions: np.ndarray, tilted: bool = False
-) -> None:
-    """Unwrapped positions (T, n, 3) in a cube of 14 A as LAMMPS writes them."""
-    kind, zero = (" xy xz yz", " 0") if tilted else ("", "")
-    bounds = f"0 {EDGE_A}{zero}\n" * 3
-    with path.open("w") as file:
-        for frame, unwrapped in enumerate(positions):
-            file.write(f"ITEM: TIMESTEP\n{frame * EVERY}\nITEM: NUMBER OF ATOMS\n{len(species)}\n")
-            file.write(f"ITEM: BOX BOUNDS{kind} pp pp pp\n{bounds}")
-            file.write("ITEM: ATOMS id element q x y z xu yu zu\n")
-            for ion, symbol in enumerate(species):
-                coordinates = np.concatenate([unwrapped[ion] % EDGE_A, unwrapped[ion]])
-                words = " ".join(f"{value:.9f}" for value in coordinates)
-                file.write(f"{ion + 1} {symbol} {charges[symbol]} {words}\n")
-
-
 @pytest.fixture(scope="module")
 def walkers(tmp_path_factory) -> tuple[Path, Trajectory, dict]:
     """Independent charged walkers: K and Cl with their own D, 500 frames and a cut one."""
@@ -122,7 +108,7 @@ def walkers(tmp_path_factory) -> tuple[Path, Trajectory, dict]:
     start = rng.uniform(0, EDGE_A, (len(species), 3))
     positions = start + np.cumsum(rng.normal(size=(501, len(species), 3)) * sigma, axis=0)
     path = tmp_path_factory.mktemp("walkers") / "walkers.lammpstrj"
-    write_dump(path, species, {"K": 1, "Cl": -1}, positions)
+    write_dump(path, trajectory_of(species, CHARGES, positions, EDGE_A, EVERY))
     path.write_bytes(path.read_bytes()[:-100])
     run = observe(path, range_A=7.0, bins=35, start_ps=0.2)
     assert run.returncode == 0, run.stderr
@@ -279,7 +265,7 @@ def test_caged_metal_atoms_do_not_diffuse_and_have_no_conductivity(tmp_path):
     path = tmp_path / "solid.lammpstrj"
     places = rng.uniform(0, EDGE_A, (20, 3))
     positions = places + rng.normal(0, 0.3, (400, 20, 3))
-    write_dump(path, np.repeat("Al", 20), {"Al": 0}, positions)
+    write_dump(path, trajectory_of(["Al"] * 20, CHARGES, positions, EDGE_A, EVERY))
     run = observe(path, range_A=7.0, bins=35, start_ps=0.5)
     assert run.returncode == 0, run.stderr
     assert run.stdout == "no conductivity of MDSuite: the atoms have no charges\n"
@@ -295,7 +281,8 @@ def test_caged_metal_atoms_do_not_diffuse_and_have_no_conductivity(tmp_path):
 
 def test_a_tilted_cell_is_said_in_one_line_and_stops_no_study(tmp_path):
     path = tmp_path / "tilted.lammpstrj"
-    write_dump(path, np.repeat("Al", 4), {"Al": 0}, np.ones((3, 4, 3)), tilted=True)
+    upright = trajectory_of(["Al"] * 4, CHARGES, np.ones((3, 4, 3)), EDGE_A, EVERY)
+    write_dump(path, replace(upright, cells_A=upright.cells_A + np.diag([0.0, 2.0], k=-1)))
     run = observe(path, range_A=7.0, bins=35, start_ps=0.5)
     assert run.returncode == 0, run.stderr
     assert (

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from trajectories import trajectory_of, write_dump
 
 from minset.md.trajectory import Trajectory
 from minset.observe.rdf import (
@@ -19,28 +20,16 @@ from minset.observe.rdf import (
 )
 
 
-def trajectory_of(species: np.ndarray, charges: np.ndarray, positions: np.ndarray, edges):
-    edges = np.broadcast_to(np.asarray(edges, dtype=float), (len(positions), 3))
-    return Trajectory(
-        species=np.asarray(species),
-        charges=np.asarray(charges, dtype=float),
-        positions_A=positions % edges[:, None, :],
-        unwrapped_A=positions,
-        cells_A=edges[:, :, None] * np.eye(3),
-        steps=np.arange(len(positions)) * 10,
-    )
-
-
 def shaken(atoms: Atoms, charges: dict[str, float], amplitude: float = 0.05) -> Trajectory:
     rng = np.random.default_rng(6)
     noise = rng.normal(0, amplitude, (40, len(atoms), 3))
     symbols = atoms.get_chemical_symbols()
-    return trajectory_of(
-        np.array(symbols),
-        np.array([charges[symbol] for symbol in symbols]),
-        atoms.positions + noise,
-        atoms.cell.lengths(),
-    )
+    return trajectory_of(symbols, charges, atoms.positions + noise, atoms.cell.lengths())
+
+
+def some_frames(trajectory: Trajectory, chosen: slice) -> Trajectory:
+    arrays = ("positions_A", "unwrapped_A", "cells_A", "steps")
+    return dataclasses.replace(trajectory, **{k: getattr(trajectory, k)[chosen] for k in arrays})
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +37,7 @@ def ideal_gas() -> Trajectory:
     rng = np.random.default_rng(7)
     edges = np.array([10.0, 11.0, 12.0])
     positions = rng.uniform(0, 1, (1500, 24, 3)) * edges
-    return trajectory_of(["Cl"] * 8 + ["K"] * 16, [-1] * 8 + [1] * 16, positions, edges)
+    return trajectory_of(["Cl"] * 8 + ["K"] * 16, {"Cl": -1, "K": 1}, positions, edges)
 
 
 def test_ideal_gas_is_1_at_all_distances_and_sizes(ideal_gas):
@@ -120,12 +109,7 @@ def test_a_tilted_cell_has_the_rdf_of_the_crystal_that_it_holds():
 
 def test_frames_are_thinned_over_the_whole_trajectory(ideal_gas):
     thinned = partial_rdfs(ideal_gas, range_A=5.0, bins=10, blocks=5, max_frames=100)
-    every_15th = trajectory_of(
-        ideal_gas.species,
-        ideal_gas.charges,
-        ideal_gas.positions_A[::15],
-        ideal_gas.cell_lengths_A[::15],
-    )
+    every_15th = some_frames(ideal_gas, slice(None, None, 15))
     same = partial_rdfs(every_15th, range_A=5.0, bins=10, blocks=5)
     np.testing.assert_allclose(thinned["g"], same["g"])
 
@@ -231,22 +215,9 @@ def test_models_are_compared_with_every_classical_potential_of_their_simulation(
     assert {"simulation", "engine", "reference"} <= set(none)
 
 
-def write_dump(path, trajectory: Trajectory, frames: int) -> None:
-    """The first frames of a trajectory as LAMMPS writes them."""
-    with path.open("w") as file:
-        for t in range(frames):
-            bounds = "\n".join(f"0 {edge}" for edge in trajectory.cell_lengths_A[t])
-            file.write(f"ITEM: TIMESTEP\n{trajectory.steps[t]}\nITEM: NUMBER OF ATOMS\n")
-            file.write(f"{len(trajectory.species)}\nITEM: BOX BOUNDS pp pp pp\n{bounds}\n")
-            file.write("ITEM: ATOMS id element q x y z xu yu zu\n")
-            for i, symbol in enumerate(trajectory.species):
-                place = " ".join(map(str, [*trajectory.positions_A[t, i]] * 2))
-                file.write(f"{i + 1} {symbol} {trajectory.charges[i]} {place}\n")
-
-
 def test_a_broken_run_has_the_rdf_of_its_frames_up_to_the_break(tmp_path, ideal_gas):
     path = tmp_path / "trajectory.lammpstrj"
-    write_dump(path, ideal_gas, 12)
+    write_dump(path, some_frames(ideal_gas, slice(12)))
     rdfs = run_rdfs(path, stable=False, range_A=5.0, bins=10)
     assert not rdfs["stable"].any()
     assert set(rdfs["frames"]) == {12}
@@ -257,7 +228,7 @@ def test_a_broken_run_has_the_rdf_of_its_frames_up_to_the_break(tmp_path, ideal_
 
 def test_a_run_that_broke_at_once_has_no_rdf_and_says_why(tmp_path, ideal_gas, capsys):
     path = tmp_path / "trajectory.lammpstrj"
-    write_dump(path, ideal_gas, 4)
+    write_dump(path, some_frames(ideal_gas, slice(4)))
     assert run_rdfs(path, stable=False, range_A=5.0, bins=10).empty
     path.write_text("")
     assert run_rdfs(path, stable=False, range_A=5.0, bins=10).empty
@@ -270,7 +241,7 @@ def test_a_run_that_broke_at_once_has_no_rdf_and_says_why(tmp_path, ideal_gas, c
 
 def test_the_record_has_the_peaks_of_whole_runs_only(tmp_path, ideal_gas):
     path = tmp_path / "trajectory.lammpstrj"
-    write_dump(path, ideal_gas, 12)
+    write_dump(path, some_frames(ideal_gas, slice(12)))
     settings = {"range_A": 5.0, "bins": 10}
     for stable, pairs in ((True, 3), (False, 0)):
         source = {"trajectory": path, "verdict": {"stable": stable}}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase import units
 from ase.data import atomic_masses, atomic_numbers
+from trajectories import trajectory_of, write_dump
 
 from minset.md.trajectory import Trajectory
 from minset.observe.einstein import NO_DIFFUSION
@@ -32,14 +33,7 @@ def walkers(
     width = np.sqrt(2 * FRAME_PS * np.array([diffusion_A2_ps[symbol] for symbol in species]))
     steps = rng.normal(size=(n_frames, len(species), 3)) * width[:, None]
     positions = rng.uniform(0, EDGE_A, (len(species), 3)) + np.cumsum(steps, axis=0)
-    return Trajectory(
-        species=species,
-        charges=np.array([CHARGES[symbol] for symbol in species]),
-        positions_A=positions % EDGE_A,
-        unwrapped_A=positions,
-        cells_A=np.tile(EDGE_A * np.eye(3), (n_frames, 1, 1)),
-        steps=np.arange(n_frames) * EVERY,
-    )
+    return trajectory_of(species, CHARGES, positions, EDGE_A, EVERY)
 
 
 def nernst_einstein_S_cm(trajectory: Trajectory, diffusion_A2_ps: dict[str, float]) -> float:
@@ -247,18 +241,6 @@ def test_conductivity_takes_the_volume_of_a_tilted_cell():
     tilted[-1, 1, 0] = 4.5
     with pytest.raises(ValueError, match="the cell changes"):
         self_diffusion(replace(trajectory, cells_A=tilted), DT_PS, start_ps=0.5)
-
-
-def write_dump(path, trajectory: Trajectory) -> None:
-    with path.open("w") as file:
-        for step, positions in zip(trajectory.steps, trajectory.unwrapped_A, strict=True):
-            file.write(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{len(positions)}\n")
-            file.write("ITEM: BOX BOUNDS pp pp pp\n" + f"0 {EDGE_A}\n" * 3)
-            file.write("ITEM: ATOMS id element q x y z xu yu zu\n")
-            for i, place in enumerate(positions):
-                words = " ".join(f"{value:.8f}" for value in [*(place % EDGE_A), *place])
-                kind = f"{trajectory.species[i]} {trajectory.charges[i]}"
-                file.write(f"{i + 1} {kind} {words}\n")
 
 
 SETTINGS = {"timestep_fs": 1000 * DT_PS, "temperature_K": TEMPERATURE_K, "start_ps": 0.5}

@@ -22,6 +22,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import label_settings
+from trajectories import trajectory_of, write_dump
 
 from minset.label.potential import label
 from minset.md.engines import classical_engine
@@ -491,15 +492,9 @@ def random_walk(path, diffusion_A2_ps, volumes_A3):
     """Dump of 100 ions of KCl that diffuse, a frame each ps, in cubes of given volumes."""
     rng = np.random.default_rng(3)
     steps = rng.normal(scale=np.sqrt(2 * diffusion_A2_ps), size=(len(volumes_A3), 100, 3))
-    with path.open("w") as file:
-        for step, (walk, volume) in enumerate(zip(steps.cumsum(axis=0), volumes_A3, strict=True)):
-            edge = volume ** (1 / 3)
-            file.write(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n100\n")
-            file.write("ITEM: BOX BOUNDS pp pp pp\n" + f"0 {edge}\n" * 3)
-            file.write("ITEM: ATOMS id element q x y z xu yu zu\n")
-            for k, place in enumerate(walk):
-                x = " ".join(map(str, (*(place % edge), *place)))
-                file.write(f"{k + 1} {('K', 'Cl')[k % 2]} {(1, -1)[k % 2]} {x}\n")
+    edges = volumes_A3[:, None] ** (1 / 3)
+    walk = trajectory_of(["K", "Cl"] * 50, {"K": 1, "Cl": -1}, steps.cumsum(axis=0), edges, 1)
+    write_dump(path, walk)
 
 
 def test_a_slow_walk_is_no_liquid_however_long(kcl, tmp_path):

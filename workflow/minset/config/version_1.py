@@ -86,7 +86,7 @@ def advice_on_pools(study: str, frames: list[Path]) -> list[str]:
         return []
     files = " ".join(map(shlex.quote, map(str, old)))
     return [
-        f"{len(old)} runs of the pool were sampled by minset 0.1. To keep their frames, and with them "
+        f"{len(old)} run(s) of the pool were sampled by minset 0.1. To keep their frames, and with them "
         f"their labels, first run: snakemake --touch --cores 1 {files} --config study={study}"
     ]
 
