@@ -43,7 +43,7 @@ POTENTIALS = {
 }
 
 # GENERATORS: settings of a small pool beyond SHORT, for a melt that is a liquid at a temperature
-SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 4.0, "frames": 16, "seed": 3}
+SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 6.0, "frames": 16, "seed": 3}
 GENERATORS = {
     "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
@@ -93,7 +93,7 @@ LABELERS = {
     ),
     "cp2k": Labelling(
         {"cp2k": _CP2K},
-        {"dispersion": "none", "eps_scf": 1e-7, "timeout_s": 300},
+        {"dispersion": "none", "eps_scf": 1e-6, "timeout_s": 300},
         _two_ions(),
         5e-3,
         program="cp2k.psmp",
