@@ -60,7 +60,7 @@ def test_energy_drifts_no_more_than_the_networks(trained, melt32, kcl, tmp_path)
 
 def test_density_at_constant_pressure_is_the_same_within_error(trained, melt32, kcl, tmp_path):
     protocol = Protocol(
-        "npt", (1200.0, 1200.0), 24.0, 2.0, 0.2, 0.02, seed=1, pressure_bar=5000.0, barostat_ps=0.5
+        "npt", (1200.0, 1200.0), 14.0, 2.0, 0.2, 0.02, seed=1, pressure_bar=5000.0, barostat_ps=0.5
     )
     means, errors = [], []
     for thermo in both(trained, melt32, kcl, protocol, tmp_path).values():
