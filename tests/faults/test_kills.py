@@ -165,7 +165,7 @@ def test_between_writing_and_renaming(selected, whole, tmp_path, monkeypatch):
     stages = [
         "label/store/??/*.json",
         "label/classical/*/part-0.csv",
-        "dataset/classical/*/train.extxyz",
+        "dataset/classical/*.extxyz",
         "model/classical/*/work/history.csv",
         "model/classical/*/work/model.pt",
         "model/classical/*/work/compressed.npz",
