@@ -43,7 +43,8 @@ POTENTIALS = {
 }
 
 # GENERATORS: settings of a small pool beyond SHORT, for a melt that is a liquid at a temperature
-SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 6.0, "frames": 16, "seed": 3}
+# frames whole time steps apart, as studies must have them
+SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 6.4, "frames": 16, "seed": 3}
 GENERATORS = {
     "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},

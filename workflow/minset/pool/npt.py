@@ -62,14 +62,9 @@ def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
         **common,
     )
     sample_ps = run["duration_ps"] / run["frames"]
-    duration_ps = run["duration_ps"]
-    # an interval is a whole number of steps, and the run as many intervals as there are frames
-    steps = run["frames"] * settle.steps(sample_ps)
-    if steps != settle.steps(duration_ps):
-        duration_ps = steps * run["timestep_fs"] / 1000
     sampling = Protocol(
         temperature_K=(first, last),
-        duration_ps=duration_ps,
+        duration_ps=run["duration_ps"],
         sample_ps=sample_ps,
         thermo_ps=sample_ps,
         extra_columns=("fx", "fy", "fz", "c_atomic_energy"),
