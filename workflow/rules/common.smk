@@ -110,7 +110,8 @@ def left_missing(wildcards):
     for folder in map(Path, expand(LOG, system=study.systems)):
         for note in folder.rglob(f"*.log{ATTEMPT}"):
             log = str(note.relative_to(folder)).removesuffix(f".log{ATTEMPT}")
-            if log.partition("/")[2] in {"", *study.job_names}:
+            _, _, name = log.partition("/")
+            if not name or name in study.job_names:
                 files += json.loads(note.read_text())["outputs"]
     missing = [file for file in files if not Path(file).exists()]
     return [file for file in missing if any(rule.is_producer(file) for rule in workflow.rules)]

@@ -39,7 +39,7 @@ for observable, record in OBSERVABLES.items():
         resources:
             **resources_of(observable),
         message:
-            "Observe " + observable + " of {wildcards}"
+            f"Observe {observable} of {{wildcards}}"
         script:
             "../../scripts/observe.py"
 
