@@ -55,6 +55,8 @@ rule mdsuite:
             for table in OBSERVABLES["mdsuite"].tables
         },
     params:
+        # of parameters that are made from inputs or outputs Snakemake notices no change
+        settings=partial(settings_of, "mdsuite"),
         words=lambda w, input, output: mdsuite.command(
             "python" if uses_conda(workflow) else config["mdsuite_python"],
             Path(workflow.basedir) / "scripts/mdsuite_observables.py",
