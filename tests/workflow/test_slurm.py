@@ -235,7 +235,8 @@ def test_the_account_of_the_site_is_charged(clone, monkeypatch):
     monkeypatch.chdir(clone)
     with open("slurm/config.yaml") as file:
         parsed = ProfileConfigFileParser().parse(file)
-    assert "slurm_account=melts" in parsed["default-resources"]
+    # in quotes: Snakemake reads resources as Python, to which an account 0123 or 1e3 is a number
+    assert "slurm_account='melts'" in parsed["default-resources"]
 
 
 @pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"])
