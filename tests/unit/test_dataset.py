@@ -12,7 +12,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from minset.dataset import labelled, labels_table, read_dataset, write_dataset
+from minset.dataset import labelled, read_dataset, read_label_tables, write_dataset
 from minset.label.store import Label, label_key, label_path, write_label
 
 ORIGIN = "results/kcl/pool/demo/pool.h5"
@@ -62,38 +62,44 @@ def store(tmp_path):
     return tmp_path / "store"
 
 
-def test_jobs_become_one_table_in_their_order(store):
+def written(folder, tables: list[pd.DataFrame]) -> list:
+    """Files of the tables of label jobs."""
+    paths = [folder / f"part-{number}.csv" for number in range(len(tables))]
+    for path, table in zip(paths, tables, strict=True):
+        table.to_csv(path, index=False)
+    return paths
+
+
+def test_jobs_become_one_table_in_their_order(store, tmp_path):
     table = fill(store, range(6))
-    jobs = [table[3:], table[:0], table[:3]]
-    joined = labels_table(jobs, failed_share=0.0)
+    paths = written(tmp_path, [table[3:], table[:0], table[:3]])
+    joined = read_label_tables(paths)
     assert joined["frame"].tolist() == [3, 4, 5, 0, 1, 2]
     assert joined["frame"].dtype == table["frame"].dtype
-    assert list(joined.columns) == list(table.columns)
+    assert joined["table"].tolist() == [str(paths[0])] * 3 + [str(paths[2])] * 3
+    assert list(joined.columns) == [*table.columns, "table"]
 
 
-def test_jobs_without_frames_are_an_empty_table(store):
+def test_jobs_without_frames_are_an_empty_table(store, tmp_path):
     """A selector can find nothing that is worth a label."""
     empty = fill(store, range(1))[:0]
-    joined = labels_table([empty, empty], failed_share=0.0)
-    assert (len(joined), list(joined.columns)) == (0, list(empty.columns))
+    joined = read_label_tables(written(tmp_path, [empty, empty]))
+    assert (len(joined), list(joined.columns)) == (0, [*empty.columns, "table"])
 
 
-def test_failures_up_to_the_allowed_share_stay_in_the_table(store):
+def test_failures_up_to_the_allowed_share_leave_a_dataset(store):
     table = failed(fill(store, range(10)), 3)
-    assert labels_table([table], failed_share=0.1)["status"].tolist().count("failed") == 1
+    assert len(labelled(table, store, failed_share=0.1)) == 9
 
 
 def test_more_failures_than_allowed_stop_the_study_with_their_reasons(store):
     table = failed(fill(store, range(10)), 3, 7)
     with pytest.raises(ValueError, match="2 of 10 frames have no label") as caught:
-        labels_table([table], failed_share=0.1)
+        labelled(table, store, failed_share=0.1)
     message = str(caught.value)
     assert "the study allows 10% (labels.failed_share)" in message
     reason = f"of {ORIGIN}: SCF not converged"
     assert f"  frame 3 {reason}\n  frame 7 {reason}" in message
-    with pytest.raises(ValueError, match="have no label") as the_same:
-        labelled(table, store, failed_share=0.1)
-    assert str(the_same.value) == message
 
 
 def test_frames_come_in_the_order_of_the_table_with_their_provenance(store):

@@ -18,31 +18,11 @@ from minset.label.store import read_label
 _ELEMENTS = re.compile("[A-Z][a-z]?(-[A-Z][a-z]?)*")
 
 
-def labels_table(tables: list[pd.DataFrame], failed_share: float) -> pd.DataFrame:
-    """All rows of a study's label jobs, in the order of their tables.
-
-    Parameters
-    ----------
-    tables
-        Of label jobs, with the columns frame, key, status and reason at least; some may be empty.
-    failed_share
-        Largest share of frames that may have failed.
-
-    Raises
-    ------
-    ValueError
-        If a larger share than ``failed_share`` failed; with the reasons.
-    """
-    # empty tables have no types of columns to keep
-    rows = pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)
-    _require_labels(rows, failed_share)
-    return rows
-
-
 def read_label_tables(paths: list[Path]) -> pd.DataFrame:
     """All rows of tables of label jobs, in their order, each with its file as ``table``."""
     tables = [pd.read_csv(path).assign(table=str(path)) for path in paths]
-    return pd.concat(tables, ignore_index=True)
+    # empty tables have no types of columns to keep
+    return pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)
 
 
 def labelled(table: pd.DataFrame, store: Path, failed_share: float) -> list[Atoms]:
