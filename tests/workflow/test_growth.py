@@ -159,7 +159,11 @@ seeds: [1]
 labels: {labeler: potential}
 models:
   small: {size: small, members: 3, repulsion: none, training: {batch_size: 2, max_epochs: 20}}
-simulations: {}
+simulations:
+  nvt_1200K: {ensemble: nvt, ions: 32, temperature_K: 1200, density_g_cm3: 2.3, duration_ps: 6,
+    equilibration_ps: 0.5, melt_ps: 1, sizes: [8], observables: [rdf, transport]}
+rdf: {range_A: 3.9, bins: 39}
+transport: {start_ps: 0.5}
 """
 
 
@@ -171,6 +175,7 @@ def test_a_size_more_of_a_committee_computes_that_size_only(copy):
     assert first.status == 0, first.output[-3000:]
     made = times(copy, "committee")
     assert len([p for p in made if p.name == "compressed.npz"]) == 9
+    liquid_aluminium(copy / "results/al/table/committee")
     picks = {n: picked(copy, n) for n in (4, 6, 8)}
     assert [len(picks[n]) for n in (4, 6, 8)] == [4, 2, 2]
 
@@ -194,6 +199,18 @@ def test_a_size_more_of_a_committee_computes_that_size_only(copy):
     ]
     curve = pd.read_csv(copy / "results/al/table/committee/learning_curve.csv")
     assert curve["seeds"].tolist() == [1, 1, 1, 1]
+
+
+def liquid_aluminium(tables: Path) -> None:
+    """What the embedded-atom potential and the committee's first member gave: MD, structure, diffusion."""
+    stability = pd.read_csv(tables / "stability.csv").set_index("engine")
+    assert set(stability.index) == {"mendelev", "committee-n8-s1-small"}
+    assert stability.loc["mendelev", "stable"]
+    peaks = pd.read_csv(tables / "rdf_peaks.csv").set_index("engine")
+    assert 2.6 < peaks.loc["mendelev", "peak_r_A"] < 2.9  # 2.8 A in X-ray scattering of the melt
+    diffusion = pd.read_csv(tables / "diffusion.csv").set_index("engine")
+    assert 2 < diffusion.loc["mendelev", "diffusion_1e-9_m2_s"] < 20
+    assert pd.read_csv(tables / "conductivity.csv").empty  # atoms without charges
 
 
 def picked(copy: Path, size: int) -> list[int]:
