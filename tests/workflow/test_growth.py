@@ -202,12 +202,12 @@ def test_a_size_more_of_a_committee_computes_that_size_only(copy):
 
 
 def liquid_aluminium(tables: Path) -> None:
-    """What the embedded-atom potential and the committee's first member gave: MD, structure, diffusion."""
+    """What MD with the embedded-atom potential and the committee's first member gave."""
     stability = pd.read_csv(tables / "stability.csv").set_index("engine")
     assert set(stability.index) == {"mendelev", "committee-n8-s1-small"}
     assert stability.loc["mendelev", "stable"]
     peaks = pd.read_csv(tables / "rdf_peaks.csv").set_index("engine")
-    assert 2.6 < peaks.loc["mendelev", "peak_r_A"] < 2.9  # 2.8 A in X-ray scattering of the melt
+    assert 2.6 < peaks.loc["mendelev", "peak_r_A"] < 2.9  # 2.86 A in the crystal
     diffusion = pd.read_csv(tables / "diffusion.csv").set_index("engine")
     assert 2 < diffusion.loc["mendelev", "diffusion_1e-9_m2_s"] < 20
     assert pd.read_csv(tables / "conductivity.csv").empty  # atoms without charges
