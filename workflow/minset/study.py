@@ -60,11 +60,6 @@ class Study:
         settings["density_g_cm3"] = given or start_density_g_cm3(fits, settings["temperature_K"][0])
         return canonical(settings)
 
-    def held_out_runs(self) -> list[str]:
-        """Runs of the pool whose frames serve the test set alone."""
-        kept = self.settings["test"].get("temperatures_K", [])
-        return [name for name, run in self.pool_runs.items() if run["temperature_K"][0] in kept]
-
     def md_system(self, system: str, potential: str | None = None) -> dict:
         """What MD needs of a system: its species and, if named, one of its potentials.
 

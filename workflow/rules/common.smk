@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from minset import cost
 from minset.adapter import ATTEMPT
-from minset.config import ConfigError, study_name_of
+from minset.config import ConfigError, held_out_runs, study_name_of
 from minset.config.site import read_site
 from minset.config.version_1 import advice_on_pools
 from minset.figures import FIGURES, figures_of, system_shown

@@ -42,7 +42,7 @@ rule split:
     params:
         test=canonical(study.settings["test"]),
         validation=canonical(study.settings["validation"]),
-        held_out=study.held_out_runs(),
+        held_out=held_out_runs(study.settings),
     log:
         f"{LOG}/split.log",
     conda:
