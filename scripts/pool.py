@@ -10,12 +10,14 @@ from minset.pool.store import join_runs, pool_size, read_frames
 BLOCK = 1024  # frames in memory at a time
 
 
-def main(frames, tables, pool, summary, runs, contacts, failed_share: float) -> None:
+def main(
+    frames, tables, pool, summary, runs, contacts, failed_share: float, advice: str = ""
+) -> None:
     """Write the pool, a row per frame, a row per run, and the shortest distance of each pair.
 
-    Stops when too many runs failed.
+    Stops when too many runs failed, with the advice.
     """
-    table = runs_table([pd.read_csv(t) for t in tables], failed_share)
+    table = runs_table([pd.read_csv(t) for t in tables], failed_share, advice)
     sampled = table.loc[table["status"] == "sampled", "run"]
     write_csv(summary, join_runs(pool, {run: frames[run] for run in sampled}))
     shortest = shortest_distances_of(_every_frame(pool))
@@ -32,4 +34,4 @@ def _every_frame(pool):
 if "snakemake" in globals():
     from minset.adapter import run
 
-    run(main, snakemake)  # noqa: F821
+    run(main, snakemake, advice=snakemake.config["pool_advice"])  # noqa: F821

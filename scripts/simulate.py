@@ -9,7 +9,7 @@ import pandas as pd
 
 from minset.contacts import closest_allowed_A
 from minset.files import file_hash, working_folder, write_json, written_aside
-from minset.md.engines import LIMITS, classical_engine, model_engine
+from minset.md.engines import LIMITS, potential_engine, model_engine
 from minset.md.run import (
     FINAL,
     LAST_GOOD,
@@ -66,7 +66,7 @@ def main(
 
 def _engine(settings: dict, model, contacts, threads: int):
     if not model:
-        return classical_engine()
+        return potential_engine()
     shortest = pd.read_csv(contacts[0]).set_index("pair")["shortest_A"].to_dict()
     return model_engine(
         Path(model[0]).parent,

@@ -89,7 +89,7 @@ def small_pool(tmp_path_factory, kcl):
     folder = tmp_path_factory.mktemp("pool")
     (run,) = plan(settings)
     run["density_g_cm3"] = start_density_g_cm3(kcl["reference"]["density"], 1700)
-    frames = run_npt(kcl, run, folder / "work")
+    frames, _ = run_npt(kcl, run, folder / "work")
     write_pool(folder / "ramp.h5", frames)
     join_runs(folder / "pool.h5", {0: folder / "ramp.h5"})
     return folder / "pool.h5", frames, run

@@ -109,7 +109,7 @@ def pool(work: Path) -> Path:
         print(f"pool of {POOL_FRAMES} frames of {POOL_IONS} ions", flush=True)
         (run,) = plan(settings)
         run["density_g_cm3"] = start_density_g_cm3(nacl()["reference"]["density"], 1700)
-        write_pool(path, run_npt(nacl(), run, work / "ramp"))
+        write_pool(path, run_npt(nacl(), run, work / "ramp").frames)
         shutil.rmtree(work / "ramp")
     return path
 

@@ -8,7 +8,7 @@ from conftest import classically_labelled
 from conformance.examples import observable_settings
 from conformance.force_calls import off_its_sites
 from minset.dataset import write_dataset
-from minset.md.engines import classical_engine
+from minset.md.engines import potential_engine
 from minset.md.files import THERMO, TRAJECTORY
 from minset.md.melt import melt
 from minset.md.run import Protocol, run_md
@@ -31,7 +31,7 @@ def simulated(kcl, al, melt32, tmp_path_factory):
         protocol = Protocol(
             ensemble, (1200.0, 1200.0), 8.0, 2.0, sample_ps=0.05, thermo_ps=0.02, seed=1
         )
-        verdict = run_md(start, system, classical_engine(), protocol, folder)
+        verdict = run_md(start, system, potential_engine(), protocol, folder)
         assert verdict["stable"], verdict["reason"]
         files = {"trajectory": folder / TRAJECTORY, "thermo": folder / THERMO}
         return system, files | {"verdict": verdict}

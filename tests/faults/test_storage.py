@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults import runs
-from minset.md.engines import classical_engine
+from minset.md.engines import potential_engine
 from minset.md.run import TRAJECTORY, VERDICT, Protocol, run_md
 from minset.md.trajectory import read_trajectory
 
@@ -120,7 +120,7 @@ def test_full_disk_says_nothing_about_the_dynamics(kcl, melt32, tmp_path):
     ballast.parent.mkdir()
 
     def fills_the_disk(lmp, symbols, system):
-        alarm, chunks = classical_engine()(lmp, symbols, system), iter(range(100))
+        alarm, chunks = potential_engine()(lmp, symbols, system), iter(range(100))
 
         def check():
             chunk = next(chunks)
@@ -138,7 +138,7 @@ def test_full_disk_says_nothing_about_the_dynamics(kcl, melt32, tmp_path):
             run_md(melt32, kcl, fills_the_disk, protocol, run)
         assert not (run / VERDICT).exists()
         ballast.unlink(missing_ok=True)
-        assert run_md(melt32, kcl, classical_engine(), protocol, run)["stable"]
+        assert run_md(melt32, kcl, potential_engine(), protocol, run)["stable"]
         steps = read_trajectory(run / TRAJECTORY).steps
         assert steps.tolist() == list(range(0, 4001, 50))
 

@@ -8,7 +8,7 @@ from ase.build import bulk
 from scipy.spatial.transform import Rotation
 
 from minset.md.cell import restricted
-from minset.md.engines import LIMITS, classical_engine, model_engine
+from minset.md.engines import LIMITS, potential_engine, model_engine
 from minset.md.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
 from minset.md.session import load_atoms, open_lammps
 from minset.md.trajectory import read_trajectory, to_universe
@@ -108,7 +108,7 @@ def protocol(ensemble: str, duration_ps: float, **changes) -> Protocol:
 
 def test_nve_conserves_the_energy_in_a_tilted_cell(case, tmp_path):
     system, atoms, _ = case
-    verdict = run_md(atoms, system, classical_engine(), protocol("nve", 1.0), tmp_path)
+    verdict = run_md(atoms, system, potential_engine(), protocol("nve", 1.0), tmp_path)
     assert verdict["stable"], verdict["reason"]
     thermo = read_thermo(tmp_path)
     total, potential = thermo["total_energy_eV"], thermo["potential_energy_eV"]
@@ -120,7 +120,7 @@ def test_nve_conserves_the_energy_in_a_tilted_cell(case, tmp_path):
 def test_the_end_of_a_run_is_in_the_frame_of_its_start(case, tmp_path):
     system, atoms, evaluate = case
     atoms.set_cell(COMBINATIONS["skewed"] @ atoms.cell[:])
-    run_md(atoms, system, classical_engine(), protocol("nve", 0.02), tmp_path)
+    run_md(atoms, system, potential_engine(), protocol("nve", 0.02), tmp_path)
     final = ase.io.read(tmp_path / FINAL)
     assert np.allclose(final.cell[:], atoms.cell[:], atol=1e-8)
     moved = (final.positions - atoms.positions) @ np.linalg.inv(atoms.cell[:])
@@ -129,7 +129,7 @@ def test_the_end_of_a_run_is_in_the_frame_of_its_start(case, tmp_path):
     last = read_thermo(tmp_path).iloc[-1]
     energy = evaluate(final.positions, final.cell[:]).energy_eV
     assert energy == pytest.approx(last["potential_energy_eV"], abs=2e-2)
-    run_md(final, system, classical_engine(), protocol("nve", 0.02), tmp_path / "next")
+    run_md(final, system, potential_engine(), protocol("nve", 0.02), tmp_path / "next")
     first = read_thermo(tmp_path / "next").iloc[0]
     assert first["total_energy_eV"] == pytest.approx(last["total_energy_eV"], abs=2e-2)
     # velocities too: along the old path, on average 20 fs further
@@ -139,7 +139,7 @@ def test_the_end_of_a_run_is_in_the_frame_of_its_start(case, tmp_path):
 
 def test_constant_pressure_keeps_the_shape_of_the_cell(case, tmp_path):
     system, atoms, _ = case
-    run_md(atoms, system, classical_engine(), protocol("npt", 0.5, barostat_ps=0.3), tmp_path)
+    run_md(atoms, system, potential_engine(), protocol("npt", 0.5, barostat_ps=0.3), tmp_path)
     final = ase.io.read(tmp_path / FINAL)
     growth = (final.cell.volume / atoms.cell.volume) ** (1 / 3)
     assert abs(growth - 1) > 1e-4
@@ -148,7 +148,7 @@ def test_constant_pressure_keeps_the_shape_of_the_cell(case, tmp_path):
 
 def test_trajectories_of_tilted_cells_are_read(case, tmp_path):
     system, atoms, _ = case
-    run_md(atoms, system, classical_engine(), protocol("nve", 0.5), tmp_path)
+    run_md(atoms, system, potential_engine(), protocol("nve", 0.5), tmp_path)
     run = read_trajectory(tmp_path / TRAJECTORY)
     box = restricted(atoms.cell[:])
     assert np.allclose(run.cells_A, box.cell_A, atol=1e-8)

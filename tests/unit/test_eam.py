@@ -12,9 +12,9 @@ from scipy.optimize import minimize_scalar
 from minset.contacts import shortest_distances_of
 from minset.files import file_hash
 from minset.label.potential import label
-from minset.md.engines import classical_engine
+from minset.md.engines import potential_engine
 from minset.md.run import TRAJECTORY, Protocol, run_md
-from minset.pool.npt import NoLiquid, require_liquid, run_npt
+from minset.pool.npt import liquid_part, run_npt
 from minset.potential import POTENTIALS, commands_of, contact_A, eam
 from minset.potential.eam import elements_of, found
 from minset.potential.forces import evaluator
@@ -67,7 +67,7 @@ def test_a_pool_of_liquid_aluminium(al, atoms, temperature_K, tmp_path):
         "frames": 40,
         "density_g_cm3": 2.3,
     }
-    frames = run_npt(al, run, tmp_path)
+    frames, note = run_npt(al, run, tmp_path)
     assert len(frames) == 40
     density = np.mean([density_g_cm3(f.get_masses().sum(), f.cell.volume) for f in frames])
     # experiment (Assael et al., J. Phys. Chem. Ref. Data 35, 285, 2006): 2.377 - 3.11e-4 (T - 933.5 K)
@@ -82,9 +82,9 @@ def test_a_pool_of_liquid_aluminium(al, atoms, temperature_K, tmp_path):
 def test_solid_aluminium_is_no_pool(al, tmp_path):
     crystal = bulk("Al", "fcc", a=4.1, cubic=True) * (2, 2, 2)
     protocol = Protocol("nvt", (700.0, 700.0), 8.0, 2.0, 0.2, 0.2, seed=1)
-    run_md(crystal, al, classical_engine(), protocol, tmp_path)
-    with pytest.raises(NoLiquid, match=r"not liquid near 700 K"):
-        require_liquid(tmp_path / TRAJECTORY, al, 0.2, (700.0, 700.0))
+    run_md(crystal, al, potential_engine(), protocol, tmp_path)
+    reason = liquid_part(tmp_path / TRAJECTORY, al, 0.2, (700.0, 700.0))[1]
+    assert re.search(r"not liquid near 700 K", reason)
 
 
 def test_masses_are_the_systems_not_the_files(al):

@@ -15,7 +15,7 @@ from conftest import label_settings
 from minset.contacts import closest_allowed_A, closest_matrix_A, shortest_distances_of
 from minset.evaluation import Unusable, require_usable
 from minset.label.potential import label
-from minset.md.engines import classical_engine
+from minset.md.engines import potential_engine
 from minset.md.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
 from minset.md.session import quoted
 from minset.md.trajectory import read_trajectory
@@ -58,7 +58,7 @@ def test_paths_of_any_characters_work(name, kcl, al, melt32, tmp_path, monkeypat
         pass
 
     def dies(lmp, symbols, system):
-        classical_engine()(lmp, symbols, system)
+        potential_engine()(lmp, symbols, system)
         calls = iter(range(2))
 
         def alarm():
@@ -70,7 +70,7 @@ def test_paths_of_any_characters_work(name, kcl, al, melt32, tmp_path, monkeypat
     with pytest.raises(Killed):
         run_md(melt32, kcl, dies, protocol(0.15), folder / "run")
     assert sorted(p.name for p in (folder / "run").glob("restart.*")) == ["restart.a", "restart.b"]
-    assert run_md(melt32, kcl, classical_engine(), protocol(0.15), folder / "run")["stable"]
+    assert run_md(melt32, kcl, potential_engine(), protocol(0.15), folder / "run")["stable"]
     assert (folder / "run" / FINAL).exists()
     assert len(read_thermo(folder / "run")) == 16
     assert read_trajectory(folder / "run" / TRAJECTORY).steps.tolist() == [0, 50, 100, 150]
@@ -81,7 +81,7 @@ def test_paths_that_lammps_would_change_are_refused(name, kcl, melt32, tmp_path)
     with pytest.raises(ValueError, match=r"(?s)^LAMMPS cannot use the path .*rename the folder"):
         quoted(Path(name) / "x")
     with pytest.raises(ValueError, match="LAMMPS cannot use the path"):
-        run_md(melt32, kcl, classical_engine(), protocol(0.05), tmp_path / name)
+        run_md(melt32, kcl, potential_engine(), protocol(0.05), tmp_path / name)
 
 
 ABSURD = {

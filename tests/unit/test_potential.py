@@ -5,7 +5,7 @@ from ase.build import bulk
 from conftest import read_system
 from scipy.optimize import minimize_scalar
 
-from minset.md.engines import classical_engine
+from minset.md.engines import potential_engine
 from minset.md.melt import melt
 from minset.md.run import Protocol, read_thermo, run_md
 from minset.md.session import load_atoms, open_lammps
@@ -63,7 +63,7 @@ def liquid_pressure_bar(system: dict, density: float, folder) -> tuple[float, fl
     # 216 ions are too few: their pressure is 400 bar lower (measured over 60 ps)
     start = melt(system, 512, density, 1200.0, duration_ps=4.0, seed=1)
     protocol = Protocol("nvt", (1200.0, 1200.0), 12.0, 2.5, 12.0, 0.025, seed=2)
-    run_md(start, system, classical_engine(), protocol, folder)
+    run_md(start, system, potential_engine(), protocol, folder)
     return average_from_thermo(read_thermo(folder), "pressure_bar", 0.1)
 
 

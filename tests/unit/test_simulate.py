@@ -12,7 +12,7 @@ import pytest
 
 from minset.contacts import closest_allowed_A
 from minset.md import engines
-from minset.md.engines import LIMITS, classical_engine, model_engine
+from minset.md.engines import LIMITS, potential_engine, model_engine
 from minset.md.melt import random_insertion
 from minset.md.run import (
     FINAL,
@@ -53,7 +53,7 @@ def schnet(folder, engine="tables", **limits):
 @pytest.fixture(params=["classical", *REFERENCE])
 def attach(request, model_folder):
     if request.param == "classical":
-        return classical_engine()
+        return potential_engine()
     return schnet(model_folder, request.param)
 
 
@@ -96,14 +96,14 @@ def test_pressure_behind_fix_external_is_a_volume_derivative(engine, model_folde
 
 def test_npt_reaches_the_pressure_asked_for(kcl, melt32, tmp_path):
     settings = protocol("npt", 8.0, pressure_bar=20_000.0, timestep_fs=2.0, barostat_ps=0.5)
-    run_md(melt32, kcl, classical_engine(), settings, tmp_path)
+    run_md(melt32, kcl, potential_engine(), settings, tmp_path)
     late = read_thermo(tmp_path).query("time_ps > 3")
     assert late["pressure_bar"].mean() == pytest.approx(20_000, rel=0.1)
     assert late["density_g_cm3"].mean() > 1.6
 
 
 def test_trajectory_holds_wrapped_and_unwrapped_coordinates(kcl, melt32, tmp_path):
-    run_md(melt32, kcl, classical_engine(), protocol("nvt", 2.0), tmp_path)
+    run_md(melt32, kcl, potential_engine(), protocol("nvt", 2.0), tmp_path)
     run = read_trajectory(tmp_path / TRAJECTORY)
     assert len(run.steps) == 41
     assert np.diff(run.steps).tolist() == [50] * 40
@@ -115,18 +115,18 @@ def test_trajectory_holds_wrapped_and_unwrapped_coordinates(kcl, melt32, tmp_pat
 
 
 def test_final_configuration_continues_the_dynamics(kcl, melt32, tmp_path):
-    run_md(melt32, kcl, classical_engine(), protocol("nve", 0.5), tmp_path)
+    run_md(melt32, kcl, potential_engine(), protocol("nve", 0.5), tmp_path)
     last = read_thermo(tmp_path).iloc[-1]
     final = ase.io.read(tmp_path / FINAL)
-    run_md(final, kcl, classical_engine(), protocol("nve", 0.05), tmp_path / "next")
+    run_md(final, kcl, potential_engine(), protocol("nve", 0.05), tmp_path / "next")
     first = read_thermo(tmp_path / "next").iloc[0]
     assert first["total_energy_eV"] == pytest.approx(last["total_energy_eV"], abs=1e-3)
 
 
 def test_a_finished_run_is_not_run_again(kcl, melt32, tmp_path):
-    first = run_md(melt32, kcl, classical_engine(), protocol("nvt", 0.2), tmp_path)
+    first = run_md(melt32, kcl, potential_engine(), protocol("nvt", 0.2), tmp_path)
     written = (tmp_path / TRAJECTORY).stat().st_mtime_ns
-    assert run_md(melt32, kcl, classical_engine(), protocol("nvt", 0.2), tmp_path) == first
+    assert run_md(melt32, kcl, potential_engine(), protocol("nvt", 0.2), tmp_path) == first
     assert (tmp_path / TRAJECTORY).stat().st_mtime_ns == written
 
 
@@ -153,7 +153,7 @@ def test_a_run_far_from_its_temperature_is_judged(kcl, melt32, tmp_path):
     start = melt32.copy()
     start.set_velocities(1.6 * start.get_velocities())
     hot = Protocol(**(hot.__dict__ | {"limits": {"window_ps": 0.1, "temperature_percent": 10.0}}))
-    verdict = run_md(start, kcl, classical_engine(), hot, tmp_path)
+    verdict = run_md(start, kcl, potential_engine(), hot, tmp_path)
     assert "temperature of" in verdict["reason"]
     assert "target 1200 K" in verdict["reason"]
 
@@ -176,10 +176,10 @@ sys.path[:0] = {[p for p in sys.path if p]!r}
 from pathlib import Path
 import ase.io
 from conftest import read_system
-from minset.md.engines import classical_engine
+from minset.md.engines import potential_engine
 from minset.md.run import Protocol, run_md
 protocol = Protocol("nvt", (1200.0, 1200.0), 30.0, 1.0, 0.05, 0.01, seed=4, checkpoint_ps=0.5)
-run_md(ase.io.read("start.extxyz"), read_system("kcl"), classical_engine(), protocol, Path("run"))
+run_md(ase.io.read("start.extxyz"), read_system("kcl"), potential_engine(), protocol, Path("run"))
 """
     path = os.pathsep.join([os.path.dirname(os.path.dirname(__file__))])
     options = {
@@ -208,7 +208,7 @@ run_md(ase.io.read("start.extxyz"), read_system("kcl"), classical_engine(), prot
 
 
 def test_a_run_killed_at_its_very_end_is_completed(kcl, melt32, tmp_path):
-    run_md(melt32, kcl, classical_engine(), protocol("nvt", 0.5), tmp_path / "whole")
+    run_md(melt32, kcl, potential_engine(), protocol("nvt", 0.5), tmp_path / "whole")
     # what a kill between the last step and the verdict leaves: files and the last restart
     part = tmp_path / "part"
     interrupted = protocol("nvt", 0.5)
@@ -217,7 +217,7 @@ def test_a_run_killed_at_its_very_end_is_completed(kcl, melt32, tmp_path):
         pass
 
     def attach(lmp, symbols, system):
-        alarm = classical_engine()(lmp, symbols, system)
+        alarm = potential_engine()(lmp, symbols, system)
         calls = iter(range(2))
 
         def dies_at_the_end():
@@ -229,7 +229,7 @@ def test_a_run_killed_at_its_very_end_is_completed(kcl, melt32, tmp_path):
 
     with pytest.raises(Killed):
         run_md(melt32, kcl, attach, interrupted, part)
-    assert run_md(melt32, kcl, classical_engine(), interrupted, part)["stable"]
+    assert run_md(melt32, kcl, potential_engine(), interrupted, part)["stable"]
     assert read_trajectory(part / TRAJECTORY).steps.tolist() == list(range(0, 501, 50))
     assert len(read_thermo(part)) == 51
 
@@ -238,7 +238,7 @@ def test_dynamics_that_lammps_gives_up_on_end_with_a_verdict(kcl, melt32, tmp_pa
     absurd = protocol(
         "nve", 60.0, timestep_fs=300.0, sample_ps=3.0, thermo_ps=3.0, checkpoint_ps=6.0
     )
-    verdict = run_md(melt32, kcl, classical_engine(), absurd, tmp_path)
+    verdict = run_md(melt32, kcl, potential_engine(), absurd, tmp_path)
     assert not verdict["stable"]
     assert "LAMMPS stopped" in verdict["reason"]
 

@@ -5,14 +5,16 @@ Memory, time and GPUs, by the study, the records and the cluster's site.
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 from minset.names import is_model, run_row, set_row
 from minset.observe import OBSERVABLES
+from minset.potential import POTENTIALS
 from minset.study import Study
 
-# force call or MD step of a reference potential on one core, per atom; rounded up from
-# results/benchmarks
-SECONDS_PER_ATOM = 3e-5
+# of text files; and what a frame of them has, as nobody knows before they are read
+BYTES_PER_ATOM = 80
+ATOMS_OF_A_GIVEN_FRAME = 200
 # rules whose jobs can use a GPU
 ON_GPU = ("train", "simulate")
 
@@ -62,22 +64,43 @@ def _can_use_gpu(study: Study, wildcards) -> bool:
     return is_model(run) and study.model(run).gpu
 
 
-def _md_seconds(settings: dict, durations: tuple[str, ...], per_atom: float = SECONDS_PER_ATOM):
+def _seconds_per_atom(study: Study, system: str, potential: str) -> float:
+    """Force call or MD step of one of a system's potentials on one core, per atom."""
+    value = study.systems[system]["potentials"][potential]
+    return POTENTIALS[value["potential"]].seconds_per_atom(value)
+
+
+def _md_seconds(settings: dict, durations: tuple[str, ...], per_atom: float) -> float:
     steps = sum(settings[key] for key in durations) * 1000 / settings["timestep_fs"]
     return steps * settings["ions"] * per_atom
 
 
+def _atoms_of_run(run: dict) -> float:
+    """Atoms of all frames of a run of the pool; of files, from their size."""
+    if "paths" in run:
+        return sum(Path(path).stat().st_size for path in run["paths"]) / BYTES_PER_ATOM
+    return run["frames"] * run["ions"]
+
+
+def _atoms_per_frame(study: Study) -> int:
+    """Atoms of a frame of the pool; of files, a guess."""
+    return study.settings["pool"].get("ions", ATOMS_OF_A_GIVEN_FRAME)
+
+
 def _pool_run(study: Study, w) -> tuple[float, float]:
     run = study.pool_runs[w.pool_run]
-    seconds = _md_seconds(run, ("equilibration_ps", "duration_ps"))
-    return seconds, run["frames"] * run["ions"] / 1000
+    atoms = _atoms_of_run(run)
+    if "paths" in run:
+        return atoms * 1e-4, atoms / 1000
+    per_atom = _seconds_per_atom(study, w.system, study.settings["pool"]["potential"])
+    return _md_seconds(run, ("equilibration_ps", "duration_ps"), per_atom), atoms / 1000
 
 
 def _of_pool(seconds_per_atom: float) -> Callable[[Study, object], tuple[float, float]]:
     """Cost of a job that reads the whole pool."""
 
     def cost(study: Study, w) -> tuple[float, float]:
-        atoms = sum(run["frames"] * run["ions"] for run in study.pool_runs.values())
+        atoms = sum(map(_atoms_of_run, study.pool_runs.values()))
         return atoms * seconds_per_atom, atoms / 1000
 
     return cost
@@ -90,7 +113,7 @@ def _select(study: Study, w) -> tuple[float, float]:
 
 
 def _label(study: Study, w) -> tuple[float, float]:
-    labels, ions = study.settings["labels"], study.settings["pool"]["ions"]
+    labels, ions = study.settings["labels"], _atoms_per_frame(study)
     settings = study.label_settings(w.system)
     frames = min(labels["frames_per_job"], study.frames_of(w.labelled))
     rounds = math.ceil(frames / labels["processes"])
@@ -100,23 +123,29 @@ def _label(study: Study, w) -> tuple[float, float]:
 
 def _train(study: Study, w) -> tuple[float, float]:
     parameters, record = study.training(w.run), study.model(w.run)
-    atoms = run_row(w.run)["size"] * study.settings["pool"]["ions"]
+    atoms = run_row(w.run)["size"] * _atoms_per_frame(study)
     given = parameters["training"], parameters["settings"], atoms
     return record.seconds(*given), record.megabytes(*given)
 
 
 def _start(study: Study, w) -> tuple[float, float]:
-    return _md_seconds(study.settings["simulations"][w.simulation], ("melt_ps",)), 0.0
+    settings = study.settings["simulations"][w.simulation]
+    if settings["start"] == "pool":
+        return 0.0, 0.0
+    per_atom = _seconds_per_atom(study, w.system, study.settings["pool"]["potential"])
+    return _md_seconds(settings, ("melt_ps",), per_atom), 0.0
 
 
 def _simulate(study: Study, w) -> tuple[float, float]:
-    settings, per_atom = study.settings["simulations"][w.simulation], SECONDS_PER_ATOM
+    settings = study.settings["simulations"][w.simulation]
     if is_model(w.engine):
         record = study.model(w.engine)
         network = settings["engine"] == "schnetpack"
         per_atom = (
             record.reference_seconds_per_atom_call if network else record.seconds_per_atom_call
         )
+    else:
+        per_atom = _seconds_per_atom(study, w.system, w.engine)
     seconds = _md_seconds(settings, ("equilibration_ps", "duration_ps"), per_atom)
     return seconds, settings["ions"] / 10
 
@@ -125,7 +154,7 @@ def _observe(name: str) -> Callable[[Study, object], tuple[float, float]]:
     def cost(study: Study, w) -> tuple[float, float]:
         record = OBSERVABLES[name]
         if record.of == "model":
-            atoms = study.settings["test"]["frames"] * study.settings["pool"]["ions"]
+            atoms = study.settings["test"]["frames"] * _atoms_per_frame(study)
             return atoms * study.model(w.run).seconds_per_atom_call, record.megabytes(atoms)
         settings = study.settings["simulations"][w.simulation]
         atoms = settings["ions"] * settings["duration_ps"] / settings["sample_ps"]

@@ -12,6 +12,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import key_val_str_to_dict
 
 from minset.files import written_aside
+from minset.label import LABELERS
 from minset.label.access import access_told
 from minset.label.store import read_label
 
@@ -59,7 +60,7 @@ def labelled(table: pd.DataFrame, store: Path, failed_share: float) -> list[Atom
             print(f"{_named(row)} is left out: {row.reason}")
             continue
         image, provenance = _labelled_image(row, store)
-        settings = {key: provenance[key] for key in ("labeler", "settings")}
+        settings = {"labeler": provenance["labeler"], "settings": _common(provenance)}
         known = settings if known is None else known
         if not _agree(known, settings):
             raise ValueError(f"{_named(row)} was labelled with other settings than those before it")
@@ -110,8 +111,16 @@ def _labelled_image(row, store: Path) -> tuple[Atoms, dict]:
         "labeler": label.provenance["labeler"],
     }
     results = {"energy": label.energy_eV, "forces": label.forces_eV_A}
-    image.calc = SinglePointCalculator(image, stress=label.stress_eV_A3, **results)
+    if label.stress_eV_A3 is not None:
+        results["stress"] = label.stress_eV_A3
+    image.calc = SinglePointCalculator(image, **results)
     return image, label.provenance
+
+
+def _common(provenance: dict) -> dict:
+    """Settings of a label that must be those of the others."""
+    own = LABELERS[provenance["labeler"]].of_frame
+    return {key: value for key, value in provenance["settings"].items() if key not in own}
 
 
 def _agree(known: dict, settings: dict) -> bool:

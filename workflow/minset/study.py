@@ -15,7 +15,7 @@ from minset.label import LABELERS
 from minset.model import MODELS, member_seed
 from minset.names import HELD_OUT, is_model, run_name, run_row, set_name, set_row
 from minset.observe import OBSERVABLES
-from minset.pool import pool_runs
+from minset.pool import GENERATORS
 from minset.registry import defaults_of
 from minset.select import SELECTORS
 from minset.system import start_density_g_cm3
@@ -24,7 +24,11 @@ from minset.system import start_density_g_cm3
 COMMENTS = frozenset({"source", "uncertainty_percent"})
 # keys of a simulation that say who runs it and what is computed from it, not how it runs
 _CHOICES = frozenset({"sizes", "selectors", "seeds", "models", "members", "observables"})
-_OF_THE_START = ("ions", "density_g_cm3", "temperature_K", "melt_ps", "seed")
+# what decides a start, by its kind
+_OF_START = {
+    "melt": ("ions", "density_g_cm3", "temperature_K", "melt_ps", "seed"),
+    "pool": ("ions", "density_g_cm3"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,15 @@ class Study:
 
     # pool
 
+    @property
+    def generator(self):
+        """Record of the study's pool generator."""
+        return GENERATORS[self.settings["pool"]["generator"]]
+
     @cached_property
     def pool_runs(self) -> dict[str, dict]:
-        """MD runs that fill the pool, by name."""
-        return {run["name"]: run for run in pool_runs(self.settings["pool"])}
+        """Runs that fill the pool, by name."""
+        return {run["name"]: run for run in self.generator.plan(self.settings["pool"])}
 
     def pool_files(self) -> list[Path]:
         """Files with the frames of all runs of all pools."""
@@ -53,12 +62,18 @@ class Study:
         return [Path(f"{folder}/runs/{run}.h5") for folder in folders for run in self.pool_runs]
 
     def pool_run(self, system: str, run: str) -> dict:
-        """Settings of one run of a system's pool, with its density at the start."""
-        given = self.settings["pool"].get("density_g_cm3")
-        fits = self.systems[system].get("reference", {}).get("density", [])
+        """Settings of one run of a system's pool; of molecular dynamics with its first density."""
         settings = dict(self.pool_runs[run])
-        settings["density_g_cm3"] = given or start_density_g_cm3(fits, settings["temperature_K"][0])
+        if "potential" in self.settings["pool"]:
+            given = self.settings["pool"].get("density_g_cm3")
+            fits = self.systems[system].get("reference", {}).get("density", [])
+            first_K = settings["temperature_K"][0]
+            settings["density_g_cm3"] = given or start_density_g_cm3(fits, first_K)
         return canonical(settings)
+
+    def pool_run_files(self, run: str) -> list[str]:
+        """Files that a run of the pool reads."""
+        return self.generator.files(self.pool_runs[run])
 
     def md_system(self, system: str, potential: str | None = None) -> dict:
         """What MD needs of a system: its species and, if named, one of its potentials.
@@ -265,15 +280,28 @@ class Study:
         return [f"{name}/{engine}" for name in names for engine in self.simulated(name)]
 
     def start(self, system: str, simulation: str) -> dict:
-        """Settings of the start of a simulation, with its density in numbers."""
+        """Settings of the start of a simulation, with its density in numbers.
+
+        Of a start from the pool None, where it keeps that of the frame.
+        """
         settings = dict(self.settings["simulations"][simulation])
         settings["density_g_cm3"] = simulation_density(self.systems[system], settings)
-        return canonical({key: settings[key] for key in _OF_THE_START})
+        return canonical({key: settings[key] for key in _OF_START[settings["start"]]})
+
+    def start_system(self, system: str, simulation: str) -> dict:
+        """What the start of a simulation needs of a system."""
+        melts = self.settings["simulations"][simulation]["start"] == "melt"
+        return self.md_system(system, self.settings["pool"]["potential"] if melts else None)
+
+    def pool_of_start(self, simulation: str) -> list[str]:
+        """Pool from which a simulation starts, if it does."""
+        melts = self.settings["simulations"][simulation]["start"] == "melt"
+        return [] if melts else [f"{self.folder('pool')}/pool.h5"]
 
     def simulation(self, simulation: str) -> dict:
         """Settings of a simulation that change its course from a given start."""
         settings = self.settings["simulations"][simulation]
-        aside = _CHOICES | {"ions", "density_g_cm3", "melt_ps"}
+        aside = _CHOICES | {"ions", "density_g_cm3", "melt_ps", "start"}
         return canonical({key: value for key, value in settings.items() if key not in aside})
 
     def engine_system(self, system: str, engine: str) -> dict:

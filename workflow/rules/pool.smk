@@ -1,14 +1,16 @@
-# Pool: cheap molecular dynamics fills a file with candidate frames.
+# Pool: cheap molecular dynamics, or the user's files, fill a file with candidate frames.
 
 
-# system -> frames of one MD run with energies, atomic energies and forces of the pool's potential
+# system, or files -> frames of one run, with what is known of their energies and forces
 rule pool_run:
+    input:
+        files=lambda w: study.pool_run_files(w.pool_run),
     output:
         frames=f"{POOL}/runs/{{pool_run}}.h5",
         table=f"{POOL}/runs/{{pool_run}}.csv",
     params:
         generator=study.settings["pool"].get("generator"),
-        system=lambda w: study.md_system(w.system, study.settings["pool"]["potential"]),
+        system=lambda w: study.md_system(w.system, study.settings["pool"].get("potential")),
         settings=lambda w: study.pool_run(w.system, w.pool_run),
     log:
         f"{LOG}/pool/{{pool_run}}.log",

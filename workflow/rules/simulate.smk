@@ -1,12 +1,14 @@
 # Simulation: molecular dynamics in LAMMPS with a model or a reference potential as force engine.
 
 
-# system -> starting configuration, common to all engines of a simulation
+# system, or pool -> starting configuration, common to all engines of a simulation
 rule start:
+    input:
+        pool=lambda w: placed(study.pool_of_start(w.simulation), w),
     output:
         start=f"{SIMULATION}/{{simulation}}/start.extxyz",
     params:
-        system=lambda w: study.md_system(w.system, study.settings["pool"]["potential"]),
+        system=lambda w: study.start_system(w.system, w.simulation),
         settings=lambda w: study.start(w.system, w.simulation),
     log:
         f"{LOG}/start/{{simulation}}.log",
@@ -17,7 +19,7 @@ rule start:
     resources:
         **resources_of("start"),
     message:
-        "Melt {wildcards.system} for {wildcards.simulation}"
+        "Make the start of {wildcards.simulation} of {wildcards.system}"
     script:
         "../../scripts/start.py"
 

@@ -1,11 +1,9 @@
 """Defaults that no schema can know: masses, hashes of files, and what a study takes from its systems."""
 
-import hashlib
-from pathlib import Path
-
 from ase.data import atomic_masses, atomic_numbers
 
 from minset.config.registries import registry
+from minset.potential.files import hash_of
 
 
 def fill_masses(system: dict) -> None:
@@ -27,13 +25,12 @@ def fill_hashes(system: dict) -> list[str]:
     for name, value in system["potentials"].items():
         try:
             files = registry("potentials")[value["potential"]].files(value)
-            content = b"".join(Path(file).read_bytes() for file in files)
+            sha256 = hash_of(files)
         except OSError as error:
             mistakes.append(f"potentials.{name}: {error}")
             continue
         if not files:
             continue
-        sha256 = hashlib.sha256(content).hexdigest()
         if value.setdefault("sha256", sha256) != sha256:
             mistakes.append(
                 f"potentials.{name}.sha256: the hash of {', '.join(files)} is {sha256}; restore the "
@@ -52,8 +49,9 @@ def fill_from_systems(study: dict, systems: dict[str, dict]) -> None:
     """Put what a study may leave to its systems, once its pool is complete.
 
     The labeler's potential is the pool's, and so is the reference's; without one there, the first one
-    of the first system by name, so that the order in its file means nothing. The observables of a
-    simulation are all that its ensemble and a system allow.
+    of the first system by name, so that the order in its file means nothing. Simulations start from
+    a melt of the pool's potential, or else from the pool. Their observables are all that their
+    ensemble and a system allow.
     """
     first = next(iter(systems.values()))
     usual = study["pool"].get("potential", min(first["potentials"], default=None))
@@ -62,12 +60,15 @@ def fill_from_systems(study: dict, systems: dict[str, dict]) -> None:
         labels["settings"].setdefault("potential", usual)
     study.setdefault("reference", [usual] if usual else [])
     for simulation in study["simulations"].values():
+        simulation.setdefault("start", "melt" if "potential" in study["pool"] else "pool")
+        usual_density = "experiment" if simulation["start"] == "melt" else "pool"
+        simulation.setdefault("density_g_cm3", usual_density)
         simulation.setdefault("observables", _observables_in(simulation["ensemble"], systems))
 
 
 def generator_needs_potential(pool: dict) -> bool:
-    """Whether a pool's frames come from a potential: all generators but those that say otherwise."""
-    return getattr(registry("generators")[pool["generator"]], "needs_potential", True)
+    """Whether a pool's frames come from a potential."""
+    return "potential" in registry("generators")[pool["generator"]].options
 
 
 def needs_of_observable(name: str, systems: dict[str, dict]) -> str:

@@ -18,8 +18,10 @@ def cell_edge_A(system: dict, ions: int, density: float) -> float:
     return volume_A3(mass_of(system, composition(system, ions)), density) ** (1 / 3)
 
 
-def simulation_density(system: dict, simulation: dict) -> float:
-    """Density in g/cm^3 at which a simulation starts."""
+def simulation_density(system: dict, simulation: dict) -> float | None:
+    """Density in g/cm^3 at which a simulation starts; None for that of a frame of the pool."""
+    if simulation["density_g_cm3"] == "pool":
+        return None
     if simulation["density_g_cm3"] != "experiment":
         return simulation["density_g_cm3"]
     fit = density_fit_at(system["reference"]["density"], simulation["temperature_K"])
@@ -44,6 +46,8 @@ def simulation_mistakes(study: dict, system: dict, name: str, system_path: Path)
 def _density_mistakes(system: dict, simulation: dict, system_path: Path) -> list[str]:
     """A density that is to come from a fit, where there is none for the system or the temperature."""
     temperature, fits = simulation["temperature_K"], system["reference"]["density"]
+    if simulation["density_g_cm3"] == "pool" and simulation["start"] == "melt":
+        return ["density_g_cm3: `pool` needs `start: pool`; a melt needs a number or `experiment`"]
     if simulation["density_g_cm3"] != "experiment" or density_fit_at(fits, temperature):
         return []
     if not fits:
@@ -64,8 +68,8 @@ def _observable_mistakes(
     """Observables that the ensemble does not allow, and what those that it allows find themselves."""
     mistakes, ensemble = [], simulation["ensemble"]
     edge_A = None
-    if known_density and simulation["ions"] % ions_per_formula(system) == 0:
-        density = simulation_density(system, simulation)
+    density = simulation_density(system, simulation) if known_density else None
+    if density and simulation["ions"] % ions_per_formula(system) == 0:
         edge_A = cell_edge_A(system, simulation["ions"], density)
     for name in simulation["observables"]:
         record = registry("observables")[name]

@@ -7,8 +7,17 @@ from minset.figures.style import REFERENCE, legend_below, nothing_to_show, panel
 from minset.system import reference_density_g_cm3
 
 
+_AGAINST = {
+    "temperature_K": "temperature / K",
+    "potential_energy_eV_atom": "energy / eV per atom",
+}
+
+
 def pool(system: dict, files: dict, tables: list):
-    """Density against temperature: pool and test frames, then the picks of each selector."""
+    """Density against temperature: pool and test frames, then the picks of each selector.
+
+    Frames of files that tell no temperature are shown by their energy, or by their number.
+    """
     frames = pd.read_csv(files["pool"]).set_index("frame")
     roles = pd.read_csv(files["split"]).set_index("frame")["role"]
     picks = pd.read_csv(files["selection"])
@@ -19,15 +28,18 @@ def pool(system: dict, files: dict, tables: list):
         shown[name] = (rows["frame"], styles[name][0])
     columns = min(len(shown), 4)
     figure, axes = panels(columns, -(-len(shown) // columns))
-    quantities = ["temperature_K", "density_g_cm3"]
+    against = next((q for q in _AGAINST if frames[q].notna().any()), "frame")
+    frames["frame"] = frames.index
+    quantities = [against, "density_g_cm3"]
     for axis, (name, (chosen, color)) in zip(axes, shown.items(), strict=False):
         axis.plot(*frames[quantities].to_numpy().T, ".", ms=2, color="#CCCCCC", zorder=0)
         axis.plot(*frames.loc[chosen, quantities].to_numpy().T, ".", ms=4, color=color)
-        for fit, line in zip(system["density"], ("-", "--", ":"), strict=False):
+        fits = system["density"] if against == "temperature_K" else []
+        for fit, line in zip(fits, ("-", "--", ":"), strict=False):
             T = np.linspace(fit["min_K"], fit["max_K"], 20)
             label = f"experiment at 1 bar ({fit['name']})"
             axis.plot(T, reference_density_g_cm3(fit, T), line, color="black", label=label)
-        axis.set(xlabel="temperature / K", ylabel=r"density / g cm$^{-3}$")
+        axis.set(xlabel=_AGAINST.get(against, "number"), ylabel=r"density / g cm$^{-3}$")
         axis.set_title(f"{name}: {len(chosen)} frames")
     for axis in axes[len(shown) :]:
         axis.set_axis_off()

@@ -126,17 +126,21 @@ def distributions(system: dict, files: dict, tables: list):
         for z in kinds
     }
     quantities[r"force / eV $\mathrm{\AA}^{-1}$"] = forces
+    # files may know no energies, or none of atoms
+    quantities = {name: v for name, v in quantities.items() if not np.isnan(v).all()}
     styles = selector_styles(picks["selector"])
     columns = 2 if len(quantities) <= 4 else 3
-    figure, axes = panels(columns, -(-len(quantities) // columns))
+    figure, axes = panels(columns, max(1, -(-len(quantities) // columns)))
+    if not quantities:
+        nothing_to_show(axes[0], "the pool knows no energies and no forces")
     for axis, (label, values) in zip(axes, quantities.items(), strict=False):
         _histograms(axis, values, picks, styles)
         axis.set(xlabel=label, ylabel="density")
-    for axis in axes[len(quantities) :]:
+    for axis in axes[max(1, len(quantities)) :]:
         axis.set_axis_off()
     pool = Line2D([], [], color=POOL_COLOR, lw=5, label=f"pool ({len(energies)} frames)")
     legend_below(figure, [pool, *selector_handles(styles)])
-    figure.suptitle(f"{system['name']}: classical energies and forces of all picks")
+    figure.suptitle(f"{system['name']}: energies and forces of all picks in the pool")
     return figure
 
 

@@ -31,20 +31,27 @@ def check_label(raw: RawLabel, n_atoms: int, net_force_gate_eV_A: float) -> None
     LabelFailed
         Permanent, if it is not.
     """
-    forces, stress = np.asarray(raw.forces_eV_A), np.asarray(raw.stress_eV_A3)
+    forces = np.asarray(raw.forces_eV_A)
     if forces.shape != (n_atoms, 3):
         raise LabelFailed(f"forces of shape {forces.shape} for {n_atoms} atoms", permanent=True)
-    if stress.shape != (3, 3):
-        raise LabelFailed(f"stress of shape {stress.shape} instead of (3, 3)", permanent=True)
-    for name, value in (("energy", raw.energy_eV), ("forces", forces), ("stress", stress)):
+    for name, value in (("energy", raw.energy_eV), ("forces", forces)):
         if not np.isfinite(value).all():
             raise LabelFailed(f"{name} with values that are not finite", permanent=True)
-    asymmetry = np.abs(stress - stress.T).max()
-    if asymmetry > _ASYMMETRY_EV_A3 + _ASYMMETRY_REL * np.abs(stress).max():
-        raise LabelFailed(f"stress not symmetric by {asymmetry:.1e} eV/A^3", permanent=True)
+    if raw.stress_eV_A3 is not None:
+        _check_stress(np.asarray(raw.stress_eV_A3))
     net = net_force_eV_A(forces)
     if net > net_force_gate_eV_A:
         raise LabelFailed(above_gate(net, net_force_gate_eV_A), permanent=True)
+
+
+def _check_stress(stress: np.ndarray) -> None:
+    if stress.shape != (3, 3):
+        raise LabelFailed(f"stress of shape {stress.shape} instead of (3, 3)", permanent=True)
+    if not np.isfinite(stress).all():
+        raise LabelFailed("stress with values that are not finite", permanent=True)
+    asymmetry = np.abs(stress - stress.T).max()
+    if asymmetry > _ASYMMETRY_EV_A3 + _ASYMMETRY_REL * np.abs(stress).max():
+        raise LabelFailed(f"stress not symmetric by {asymmetry:.1e} eV/A^3", permanent=True)
 
 
 def above_gate(net: float, gate: float) -> str:

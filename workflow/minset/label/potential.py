@@ -9,8 +9,6 @@ from minset.label.record import Labeler
 from minset.label.store import RawLabel
 from minset.potential import POTENTIALS
 
-# of a value of a potential, where its files are; what is in them is told by the hash
-_PLACES = {"file", "files"}
 OPTIONS = {
     "potential": {
         "type": "string",
@@ -51,14 +49,14 @@ def physics(settings: dict, atoms: Atoms) -> dict:
     """The potential's value and, where it needs them, the charges: of the frame's elements only,
     files by their hash."""
     elements = set(atoms.get_chemical_symbols())
-    value = {key: v for key, v in settings["potential"].items() if key not in _PLACES}
+    record = POTENTIALS[settings["potential"]["potential"]]
+    value = {key: v for key, v in settings["potential"].items() if key not in record.aside}
     if "pairs" in value:
         # K-Cl and Cl-K are the same pair
         pairs = {"-".join(sorted(name.split("-"))): p for name, p in value["pairs"].items()}
         value["pairs"] = {name: p for name, p in pairs.items() if set(name.split("-")) <= elements}
     charges = {symbol: q for symbol, q in settings["charges"].items() if symbol in elements}
-    needed = POTENTIALS[value["potential"]].needs_charges
-    return {"potential": value, "charges": charges if needed else {}}
+    return {"potential": value, "charges": charges if record.needs_charges else {}}
 
 
 def label(atoms: Atoms, settings: dict, workdir: Path, threads: int) -> RawLabel:
@@ -75,7 +73,7 @@ def label(atoms: Atoms, settings: dict, workdir: Path, threads: int) -> RawLabel
     charges = settings["charges"]
     species = [*charges, *sorted(set(atoms.symbols) - set(charges))]
     system = {"species": {s: _species(s, charges) for s in species}}
-    point = single_point(system | {"potential": settings["potential"]}, atoms)
+    point = single_point(system | {"potential": settings["potential"]}, atoms, threads)
     return RawLabel(
         energy_eV=point.energy_eV,
         forces_eV_A=point.forces_eV_A,

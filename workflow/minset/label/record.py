@@ -43,6 +43,10 @@ class Labeler:
         beside its parameters, so that another command computes nothing again.
     required
         The options that a study must give.
+    of_frame
+        Keys of ``physics`` that tell frames apart, not settings: they may differ within a dataset.
+    needs_labels
+        Whether frames must come with labels on their calculators, as a pool of files has them.
     """
 
     name: str
@@ -56,3 +60,5 @@ class Labeler:
     megabytes: Callable[[dict, int], float]
     effort: frozenset[str] = frozenset()
     required: tuple[str, ...] = ()
+    of_frame: frozenset[str] = frozenset()
+    needs_labels: bool = False

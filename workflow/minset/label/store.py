@@ -61,13 +61,13 @@ class LabelerUnusable(Exception):
 class RawLabel:
     """What a labeler returns: energy (eV), forces (n, 3) (eV/A), stress (3, 3) (eV/A^3).
 
-    The stress has ASE's sign: positive is tension. `info` holds plain values about the
+    The stress has ASE's sign: positive is tension; None where it is not known. `info` holds plain values about the
     calculation, such as `scf_steps`, `attempts` and `version`.
     """
 
     energy_eV: float
     forces_eV_A: np.ndarray
-    stress_eV_A3: np.ndarray
+    stress_eV_A3: np.ndarray | None
     info: dict[str, Any] = field(default_factory=dict)
 
 
@@ -83,7 +83,7 @@ class Label:
     atoms: Atoms
     energy_eV: float
     forces_eV_A: np.ndarray
-    stress_eV_A3: np.ndarray
+    stress_eV_A3: np.ndarray | None
     provenance: dict[str, Any]
 
 
@@ -195,11 +195,15 @@ def write_label(store: Path, label: Label) -> None:
         "pbc": label.atoms.pbc.tolist(),
         "energy_eV": float(label.energy_eV),
         "forces_eV_A": np.asarray(label.forces_eV_A, dtype=float).tolist(),
-        "stress_eV_A3": np.asarray(label.stress_eV_A3, dtype=float).tolist(),
+        "stress_eV_A3": _listed(label.stress_eV_A3),
         "provenance": label.provenance,
     }
     document = {"format": _FORMAT, "sha256": _content_hash(content), "label": content}
     _write_atomically(label_path(store, label.key), document)
+
+
+def _listed(values: np.ndarray | None) -> list | None:
+    return None if values is None else np.asarray(values, dtype=float).tolist()
 
 
 def write_failure(store: Path, key: str, failure: Failure) -> None:
@@ -225,6 +229,8 @@ def _label(document: dict, key: str) -> Label:
         pbc=content["pbc"],
     )
     shapes = {"energy_eV": (), "forces_eV_A": (len(atoms), 3), "stress_eV_A3": (3, 3)}
+    if content["stress_eV_A3"] is None:
+        del shapes["stress_eV_A3"]
     for name, shape in shapes.items():
         value = np.asarray(content[name])
         if value.dtype.kind not in "fi" or value.shape != shape:
@@ -237,7 +243,7 @@ def _label(document: dict, key: str) -> Label:
         atoms=atoms,
         energy_eV=content["energy_eV"],
         forces_eV_A=np.array(content["forces_eV_A"]),
-        stress_eV_A3=np.array(content["stress_eV_A3"]),
+        stress_eV_A3=np.array(content["stress_eV_A3"]) if "stress_eV_A3" in shapes else None,
         provenance=provenance,
     )
 

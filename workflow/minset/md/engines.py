@@ -12,10 +12,10 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from minset.contacts import closest_matrix_A
-from minset.evaluation import Evaluation, Unusable, require_usable
+from minset.evaluation import Evaluation, Evaluator, Unusable, require_usable
 from minset.md.cell import box_of
 from minset.model import evaluator_of
-from minset.potential import commands_of
+from minset.potential import commands_of, record_of
 
 # Dynamics beyond these count as broken; a study can change them.
 LIMITS = {
@@ -38,13 +38,17 @@ class Alarm:
 Attach = Callable[[object, list[str], dict], Callable[[], Alarm | None]]
 
 
-def classical_engine() -> Attach:
-    """The potential of the system, computed by LAMMPS itself."""
+def potential_engine(threads: int = 1) -> Attach:
+    """The potential of the system: LAMMPS's own, or force calls behind ``fix external``."""
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
-        for command in commands_of(system):
-            lmp.command(command)
-        return lambda: None
+        made = record_of(system).evaluator
+        if made is None:
+            for command in commands_of(system):
+                lmp.command(command)
+            return lambda: None
+        evaluate, _ = made(system, np.array([atomic_numbers[s] for s in symbols]), threads)
+        return _attach_external(lmp, evaluate, lambda result: "")
 
     return attach
 
@@ -77,51 +81,57 @@ def model_engine(
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
         numbers = np.array([atomic_numbers[s] for s in symbols])
         evaluate = evaluator_of(folder, numbers, threads, reference)
-        complaint: list[Alarm] = []
-        failure: list[Exception] = []
-        # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
-        lmp.command("pair_style zero 0.5 nocoeff")
-        lmp.command("pair_coeff * *")
-        lmp.command("fix model all external pf/callback 1 1")
-        lmp.command("fix_modify model energy yes virial yes")
-        find = _alarm_check(symbols, limits, closest_A)
-
-        def forces_at(step, order, positions, cell, f):
-            try:
-                require_usable(positions, cell)
-                result = evaluate(positions, cell)
-            except Unusable as error:
-                complaint.append(Alarm(step, str(error)))
-                return
-            if found := find(result):
-                complaint.append(Alarm(step, found))
-                return
-            f[order] = result.forces_eV_A
-            lmp.fix_external_set_energy_global("model", result.energy_eV)
-            w = -result.virial_eV
-            lmp.fix_external_set_virial_global(
-                "model", [w[0, 0], w[1, 1], w[2, 2], w[0, 1], w[0, 2], w[1, 2]]
-            )
-
-        def callback(_, step, n_local, tags, x, f):
-            f[:] = 0.0  # after a complaint the run ends at the end of this chunk
-            if complaint or failure:
-                return
-            order = np.argsort(tags)
-            try:
-                forces_at(int(step), order, x[order], box_of(lmp)[1], f)
-            except Exception as error:  # LAMMPS would print it and go on without forces
-                failure.append(error)
-
-        def alarm() -> Alarm | None:
-            if failure:
-                raise failure[0]
-            return complaint[0] if complaint else None
-
-        lmp.set_fix_external_callback("model", callback, lmp)
-        return alarm
+        return _attach_external(lmp, evaluate, _alarm_check(symbols, limits, closest_A))
 
     return attach
+
+
+def _attach_external(
+    lmp, evaluate: Evaluator, find: Callable[[Evaluation], str]
+) -> Callable[[], Alarm | None]:
+    """Force calls as LAMMPS's ``fix external``; ``find`` says what is unphysical in one."""
+    complaint: list[Alarm] = []
+    failure: list[Exception] = []
+    # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
+    lmp.command("pair_style zero 0.5 nocoeff")
+    lmp.command("pair_coeff * *")
+    lmp.command("fix model all external pf/callback 1 1")
+    lmp.command("fix_modify model energy yes virial yes")
+
+    def forces_at(step, order, positions, cell, f):
+        try:
+            require_usable(positions, cell)
+            result = evaluate(positions, cell)
+        except Unusable as error:
+            complaint.append(Alarm(step, str(error)))
+            return
+        if found := find(result):
+            complaint.append(Alarm(step, found))
+            return
+        f[order] = result.forces_eV_A
+        lmp.fix_external_set_energy_global("model", result.energy_eV)
+        w = -result.virial_eV
+        lmp.fix_external_set_virial_global(
+            "model", [w[0, 0], w[1, 1], w[2, 2], w[0, 1], w[0, 2], w[1, 2]]
+        )
+
+    def callback(_, step, n_local, tags, x, f):
+        f[:] = 0.0  # after a complaint the run ends at the end of this chunk
+        if complaint or failure:
+            return
+        order = np.argsort(tags)
+        try:
+            forces_at(int(step), order, x[order], box_of(lmp)[1], f)
+        except Exception as error:  # LAMMPS would print it and go on without forces
+            failure.append(error)
+
+    def alarm() -> Alarm | None:
+        if failure:
+            raise failure[0]
+        return complaint[0] if complaint else None
+
+    lmp.set_fix_external_callback("model", callback, lmp)
+    return alarm
 
 
 def _alarm_check(

@@ -1,5 +1,6 @@
 """One run of a pool: NPT molecular dynamics of a melt with the potential of the system."""
 
+import os
 from pathlib import Path
 
 import ase.io
@@ -8,22 +9,22 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from minset.files import written_aside
-from minset.md.engines import classical_engine
+from minset.md.engines import potential_engine
 from minset.md.melt import melt
 from minset.md.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
 from minset.md.trajectory import read_trajectory
-from minset.potential import contact_A
+from minset.pool.record import NoFrames, Sampled
+from minset.potential import contact_A, record_of
 from minset.system import species_of
 
 LEAST_DIFFUSION_A2_PS = 0.15  # of a liquid; 1.5e-9 m^2/s
 
 
-class NoLiquid(ValueError):
-    """A run that was no liquid throughout: it boiled, froze or broke; the message says which."""
-
-
-def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
+def run_npt(system: dict, run: dict, folder: Path) -> Sampled:
     """Melt, equilibrate and sample one run of a pool.
+
+    Of a ramp that boils, freezes or breaks on its way the longest part that is liquid is kept; a
+    run at one temperature then gives none. Its trajectory stays beside the folder.
 
     Parameters
     ----------
@@ -36,17 +37,17 @@ def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
 
     Returns
     -------
-    list of Atoms
-        ``frames`` frames with energy (eV), forces (eV/A), ``energies`` (atomic energies, eV) and, in
-        ``info``, ``time_ps``, ``temperature_K`` and ``pressure_bar``.
+    Sampled
+        ``frames`` frames with energies, atomic energies and forces; of a ramp maybe fewer.
 
     Raises
     ------
-    NoLiquid
+    NoFrames
         If the run boiled, froze or broke.
     """
     folder = Path(folder)
     first, last = run["temperature_K"]
+    by_lammps = record_of(system).commands is not None  # who alone knows energies of atoms
     common = {
         "ensemble": "npt",
         "pressure_bar": run["pressure_bar"],
@@ -67,41 +68,67 @@ def run_npt(system: dict, run: dict, folder: Path) -> list[Atoms]:
         duration_ps=run["duration_ps"],
         sample_ps=sample_ps,
         thermo_ps=sample_ps,
-        extra_columns=("fx", "fy", "fz", "c_atomic_energy"),
+        extra_columns=("fx", "fy", "fz", *(("c_atomic_energy",) if by_lammps else ())),
         **common,
     )
     start = _melt(folder / "melt.extxyz", system, run)
-    _run(start, system, settle, folder / "settle")
+    _require_stable(run_md(start, system, potential_engine(), settle, folder / "settle"))
     settled = ase.io.read(folder / "settle" / FINAL, format="extxyz")
-    _run(settled, system, sampling, folder / "run")
-    require_liquid(folder / "run" / TRAJECTORY, system, sample_ps, run["temperature_K"])
-    return _frames(folder / "run")[1:]  # the first repeats the end of the equilibration
+    verdict = run_md(settled, system, potential_engine(), sampling, folder / "run")
+    reached_K = first + (last - first) * verdict["reached_ps"] / run["duration_ps"]
+    trajectory = folder / "run" / TRAJECTORY
+    part, reason = liquid_part(trajectory, system, sample_ps, (first, reached_K))
+    if not verdict["stable"]:
+        reason = f"broke {verdict['reason']}"
+    if not reason:
+        return Sampled(_frames(folder / "run")[1:])  # the first repeats the end of equilibration
+    _keep(trajectory, folder)
+    frames = _frames(folder / "run")[max(part.start, 1) : part.stop]
+    if first == last or not frames:
+        raise NoFrames(reason)
+    low, high = (frames[k].info["temperature_K"] for k in (0, -1))
+    return Sampled(
+        frames, f"{reason}; {len(frames)} frames from about {low:.0f} to {high:.0f} K are kept"
+    )
 
 
-def require_liquid(
+def _keep(trajectory: Path, folder: Path) -> None:
+    """Leave a trajectory beside the working folder of its run, for the user to look at."""
+    kept = folder.with_name(f"{folder.name}.lammpstrj")
+    kept.unlink(missing_ok=True)
+    os.link(trajectory, kept)
+    print(f"the trajectory is kept in {kept}")
+
+
+def liquid_part(
     trajectory: Path, system: dict, sample_ps: float, temperature_K: tuple[float, float]
-) -> None:
-    """Stop unless a trajectory is a liquid: it does not boil, and atoms flow throughout.
+) -> tuple[range, str]:
+    """Longest part of a trajectory that is a liquid: it has not boiled, and its atoms flow.
 
-    It boils when the mean volumes of two eighths of it differ by more than a factor of 1.8; single
-    frames of 100 ions of NaCl at 2200 K and 1 bar do so by 1.7, and the liquid is stable.
+    An eighth of it has boiled where its mean volume is more than 1.8 times that of the densest one;
+    single frames of 100 ions of NaCl at 2200 K and 1 bar differ by 1.7, and the liquid is stable.
 
-    It flows when the mean squared displacement over each quarter of it exceeds that of atoms that
+    A quarter of it flows when the mean squared displacement over it exceeds that of atoms that
     rattle in a cage, the square of half the contact distance of the first and the last species, by 6 D t
     with a self-diffusion coefficient D of 1.5e-9 m^2/s. In runs of 100 ions of NaCl, liquids had at
     least 3e-9 (900 K at 1 kbar, supercooled), what froze at most 0.8e-9 (1500 K at 50 kbar). Metals are
     as mobile: 32 to 108 atoms of Al (Al_mm.eam.fs, 1 bar) had 3.4e-9 to 5.3e-9 at 1000 K and 10e-9 to
     13e-9 at 1500 K.
 
-    Raises
-    ------
-    NoLiquid
-        With the factor of the volumes, or the quarter in which atoms did not flow.
+    Returns
+    -------
+    part, reason
+        Numbers of frames, and what was wrong with the others: the factor of the volumes, or the
+        first quarter in which atoms did not flow. Empty if nothing was.
     """
     run = read_trajectory(trajectory)
-    volumes = [v.mean() for v in np.array_split(run.volumes_A3, 8)]
+    liquid, reasons = np.ones(len(run.steps), bool), []
+    eighths = np.array_split(np.arange(len(liquid)), 8)
+    volumes = [run.volumes_A3[frames].mean() for frames in eighths if len(frames)]
     if (factor := max(volumes) / min(volumes)) > 1.8:
-        raise NoLiquid(f"boils: its volume varies by a factor of {factor:.1f}")
+        reasons.append(f"boils: its volume varies by a factor of {factor:.1f}")
+        for frames, volume in zip(eighths, volumes, strict=False):
+            liquid[frames] = volume <= 1.8 * min(volumes)
     unwrapped = run.unwrapped_A
     species = species_of(system)
     contact = contact_A(system, species[0], species[-1])
@@ -115,10 +142,18 @@ def require_liquid(
         if msd < needed:
             low, high = temperature_K
             near = low + (high - low) * (k + 0.5) / 4
-            raise NoLiquid(
+            reasons.append(
                 f"not liquid near {near:.0f} K: in {lag_ps:.1f} ps the atoms moved {msd:.1f} A^2 on "
                 f"average, a liquid moves more than {needed:.1f}"
             )
+            liquid[k * quarter : (k + 1) * quarter if k < 3 else None] = False
+    return _longest(liquid), reasons[0] if reasons else ""
+
+
+def _longest(flags: np.ndarray) -> range:
+    """Longest run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
+    return max(map(range, edges[::2], edges[1::2]), key=len, default=range(0))
 
 
 def _melt(path: Path, system: dict, run: dict) -> Atoms:
@@ -137,10 +172,9 @@ def _melt(path: Path, system: dict, run: dict) -> Atoms:
     return ase.io.read(path, format="extxyz")
 
 
-def _run(start: Atoms, system: dict, protocol: Protocol, folder: Path) -> None:
-    verdict = run_md(start, system, classical_engine(), protocol, folder)
+def _require_stable(verdict: dict) -> None:
     if not verdict["stable"]:
-        raise NoLiquid(f"broke {verdict['reason']}")
+        raise NoFrames(f"broke {verdict['reason']}")
 
 
 def _frames(folder: Path) -> list[Atoms]:
@@ -155,12 +189,10 @@ def _frames(folder: Path) -> list[Atoms]:
     frames = []
     for image, row in zip(images, thermo.to_dict("records"), strict=True):
         frame = Atoms(image.symbols, positions=image.positions, cell=image.cell, pbc=True)
-        frame.calc = SinglePointCalculator(
-            frame,
-            energy=row["potential_energy_eV"],
-            forces=image.get_forces(),
-            energies=image.arrays["c_atomic_energy"].ravel(),
-        )
+        results = {"energy": row["potential_energy_eV"], "forces": image.get_forces()}
+        if "c_atomic_energy" in image.arrays:
+            results["energies"] = image.arrays["c_atomic_energy"].ravel()
+        frame.calc = SinglePointCalculator(frame, **results)
         for key in ("time_ps", "temperature_K", "pressure_bar"):
             frame.info[key] = row[key]
         frames.append(frame)

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from minset.pool.plan import OPTIONS, REQUIRED, TEMPERATURES, planned, sample_npt, seed_of
+from minset.pool.plan import ADVICE, OPTIONS, REQUIRED, TEMPERATURES, planned, sample_npt, seed_of
 from minset.pool.record import Generator
 
 
@@ -49,4 +49,5 @@ RECORD = Generator(
     required=("temperatures_K", "pressures_bar", *REQUIRED),
     plan=plan,
     sample=sample_npt,
+    advice=ADVICE,
 )

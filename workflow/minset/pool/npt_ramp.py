@@ -1,6 +1,6 @@
 """Generator ``npt_ramp``: one run along a temperature ramp."""
 
-from minset.pool.plan import OPTIONS, REQUIRED, TEMPERATURES, planned, sample_npt
+from minset.pool.plan import ADVICE, OPTIONS, REQUIRED, TEMPERATURES, planned, sample_npt
 from minset.pool.record import Generator
 
 
@@ -31,4 +31,5 @@ RECORD = Generator(
     required=("temperature_K", "pressure_bar", *REQUIRED),
     plan=plan,
     sample=sample_npt,
+    advice=ADVICE,
 )

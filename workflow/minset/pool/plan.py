@@ -2,6 +2,8 @@
 
 import hashlib
 
+from minset.pool.record import Sampled
+
 _TEMPERATURE = {"type": "number", "exclusiveMinimum": 0}
 # options of the pool that every run takes as they are
 OF_EACH_RUN = {
@@ -31,7 +33,23 @@ _SEED = {
     "maximum": 2147483647,
     "description": "Of the pool; every run has its own from it",
 }
-OPTIONS = OF_EACH_RUN | {"seed": _SEED}
+OPTIONS = OF_EACH_RUN | {
+    "seed": _SEED,
+    "potential": {
+        "type": "string",
+        "description": "Of the system's potentials, by its name; the first of them when absent",
+    },
+    "density_g_cm3": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "description": "Of the start of each run; that of a density fit of the system when absent",
+    },
+}
+ADVICE = (
+    "What boils needs a lower temperature, a higher pressure or more pool.ions; what is not liquid a "
+    "higher temperature or a lower pressure, or a longer pool.duration_ps if that is very short; what "
+    "breaks otherwise a shorter pool.timestep_fs (NaF, LiF and KF have a low barrier against collapse)"
+)
 REQUIRED = ("ions", "duration_ps", "frames", "seed")
 TEMPERATURES = {"type": "array", "items": _TEMPERATURE}
 
@@ -50,7 +68,7 @@ def seed_of(seed: int, name: str) -> int:
     return int.from_bytes(digest[:8], "big") % (2**31 - 1) + 1
 
 
-def sample_npt(system: dict, run: dict, work) -> list:
+def sample_npt(system: dict, run: dict, work) -> Sampled:
     """Frames of a run, see ``minset.pool.npt.run_npt``."""
     from minset.pool.npt import run_npt
 

@@ -2,6 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from ase import Atoms
+
+
+class NoFrames(ValueError):
+    """A run of a pool that gives no frames; the message says why."""
+
+
+class Sampled(NamedTuple):
+    """Frames of a run, and what was left out of it and why, empty where nothing was.
+
+    Each frame has what its source knows on its calculator: energy (eV), forces (eV/A), stress
+    (eV/A^3), ``energies`` of atoms (eV); and in ``info`` ``time_ps``, ``temperature_K``,
+    ``pressure_bar``.
+    """
+
+    frames: list[Atoms]
+    note: str = ""
+
+
+def _no_files(run: dict) -> list[str]:
+    return []
 
 
 @dataclass(frozen=True)
@@ -11,15 +34,26 @@ class Generator:
     Attributes
     ----------
     options, required
-        JSON schema ``properties`` of the study's ``pool``, and the keys that it must have.
+        JSON schema ``properties`` of the study's ``pool``, and the keys that it must have. One with
+        the option ``potential`` runs molecular dynamics with a potential of the system.
     plan
-        ``plan(settings)``: the runs, plain data, from the study's ``pool``.
+        ``plan(settings)``: the runs, plain data, from the study's ``pool``. A run may lack
+        ``frames``, their number, where only sampling tells it.
     sample
-        ``sample(system, run, work)``: frames of one run; ``work`` is its folder, where a killed run
-        goes on.
+        ``sample(system, run, work)``: `Sampled` of one run, or `NoFrames`; ``work`` is its folder,
+        where a killed run goes on.
+    advice
+        What to do where too many runs have no frames.
+    files
+        ``files(run)``: paths of the files that a run reads.
+    has_labels
+        Whether its frames may carry labels, for the labeler ``given``.
     """
 
     options: dict
     required: tuple[str, ...]
     plan: Callable[[dict], list[dict]]
-    sample: Callable
+    sample: Callable[..., Sampled]
+    advice: str
+    files: Callable[[dict], list[str]] = _no_files
+    has_labels: bool = False

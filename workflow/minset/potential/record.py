@@ -3,11 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
+from minset.evaluation import Evaluator
 from minset.system import covalent_contact_A
 
 
 def _nothing(value: dict, *_) -> list[str]:
     return []
+
+
+def _of_lammps(value: dict) -> float:
+    """Rounded up from results/benchmarks."""
+    return 3e-5
 
 
 def _of_covalent_radii(system: dict, a: str, b: str) -> float:
@@ -16,7 +24,9 @@ def _of_covalent_radii(system: dict, a: str, b: str) -> float:
 
 @dataclass(frozen=True)
 class Potential:
-    """A kind of potential: what its value in a system file holds, and its LAMMPS commands.
+    """A kind of potential: what its value in a system file holds, and how its forces are made.
+
+    Either LAMMPS makes them, from commands, or a function does.
 
     Attributes
     ----------
@@ -25,6 +35,8 @@ class Potential:
         it must have.
     commands
         ``commands(system)``: LAMMPS commands (pair and k-space styles, coefficients) for a system.
+    evaluator
+        ``evaluator(system, numbers, threads)``: force calls and the version of what makes them.
     contact_A
         ``contact_A(system, a, b)``: distance in A at which two species touch.
     files
@@ -33,12 +45,19 @@ class Potential:
         ``mistakes(value, species)``: what a schema cannot see, one line each, beginning with the key.
     needs_charges
         Whether it needs charges of the species.
+    aside
+        Options that change no force: where files and programs are, which are told by their hashes.
+    seconds_per_atom
+        ``seconds_per_atom(value)`` of a force call on one core.
     """
 
     options: dict
-    commands: Callable[[dict], list[str]]
+    commands: Callable[[dict], list[str]] | None = None
+    evaluator: Callable[[dict, np.ndarray, int], tuple[Evaluator, str]] | None = None
     required: tuple[str, ...] = ()
     contact_A: Callable[[dict, str, str], float] = _of_covalent_radii
     files: Callable[[dict], list[str]] = _nothing
     mistakes: Callable[[dict, list[str]], list[str]] = _nothing
     needs_charges: bool = False
+    aside: frozenset[str] = frozenset({"file"})
+    seconds_per_atom: Callable[[dict], float] = _of_lammps

@@ -36,7 +36,7 @@ def train_gap(
     Parameters
     ----------
     train
-        Frames with energy, forces and (if its sigma is given) stress.
+        Frames with energy, forces and, where it is known, stress.
     validation
         The same, only to say how good the fit is.
     settings
@@ -99,6 +99,7 @@ def _labels(frame: Atoms, offsets: dict, settings: dict, with_stress: bool) -> A
     """A frame with what the kernels are to learn of its labels, in the names of ``_arguments``."""
     energy = frame.get_potential_energy() - sum(offsets[int(z)] for z in frame.numbers)
     forces = frame.get_forces()
+    with_stress = with_stress and "stress" in frame.calc.results
     virial = frame.get_stress(voigt=False) * frame.cell.volume if with_stress else None
     if settings["repulsion"] == "zbl":
         cell, cutoff = np.array(frame.cell), settings["cutoff_A"]

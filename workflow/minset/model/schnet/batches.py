@@ -17,7 +17,7 @@ class Batches:
     Parameters
     ----------
     frames
-        With energy, forces and, if asked for, stress.
+        With energy, forces and, if it is known, stress.
     offsets
         Energy per atom of each species in eV, taken off the labels.
     hyper
@@ -46,7 +46,8 @@ class Batches:
     def of(self, indices: np.ndarray) -> dict:
         """One batch: inputs of ``tabulated_predict``, and the labels.
 
-        ``energy`` (m,), ``forces`` (n, 3), ``stress`` (m, 3, 3), ``volume`` (m,), ``atoms`` (m,).
+        ``energy`` (m,), ``forces`` (n, 3), ``stress`` (m, 3, 3), NaN where it is not known or not
+        asked for, ``volume`` (m,), ``atoms`` (m,).
         """
         parts = [self.parts[k] for k in indices]
         atoms = torch.tensor([len(p["numbers"]) for p in parts])
@@ -74,7 +75,9 @@ def _tensors(frame: Atoms, offsets: dict, hyper: dict, segments: int, with_stres
     segment, weights, slopes = hermite_weights(torch.from_numpy(distance), cutoff, segments)
     energy = frame.get_potential_energy() - sum(offsets[int(z)] for z in frame.numbers)
     forces = frame.get_forces()
-    stress = frame.get_stress(voigt=False) if with_stress else np.zeros((3, 3))
+    stress = np.full((3, 3), np.nan)
+    if with_stress and "stress" in frame.calc.results:
+        stress = frame.get_stress(voigt=False)
     if hyper["repulsion"] == "zbl":
         repulsion = zbl_of(frame.numbers, i, j, vectors, cutoff)
         energy, forces = energy - repulsion[0].sum(), forces - repulsion[1]

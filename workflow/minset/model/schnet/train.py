@@ -94,7 +94,7 @@ def train_network(
     Parameters
     ----------
     train, validation
-        Frames with energy, forces and (if its weight is not zero) stress, each of any composition.
+        Frames with energy, forces and, where it is known, stress, each of any composition.
     settings
         ``size`` and what it overrides, see ``minset.model.schnet.architecture.hyper_of``.
     training
@@ -242,7 +242,9 @@ def _loss(model, batch: dict, training: dict) -> tuple[torch.Tensor, tuple[float
     loss = training["energy_weight"] * energy + training["force_weight"] * force
     if training["stress_weight"] > 0:
         stress = result["virial"] / batch["volume"][:, None, None] - batch["stress"]
-        loss = loss + training["stress_weight"] * stress.square().mean()
+        known = ~batch["stress"][:, 0, 0].isnan()
+        if known.any():
+            loss = loss + training["stress_weight"] * stress[known].square().mean()
     return loss, (1000 * float(energy.detach()) ** 0.5, float(force.detach()) ** 0.5)
 
 
