@@ -1,6 +1,7 @@
 """ASE calculators in processes of their own: right numbers, and every way to fail is told."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,70 +23,16 @@ from minset.calculators import (
     CalculatorTimeout,
     CalculatorUnusable,
 )
+from minset.interpreters import package_version
 
+ODD = Path(__file__).parents[1] / "odd_calculators.py"
 LJ = {"sigma": 2.5, "epsilon": 0.1, "rc": 6.0, "smooth": True}
-# factories as a user may write them
-FACTORIES = """
-import os, signal, sys, time
-import numpy as np
-from ase.calculators.calculator import Calculator, SCFError
-from ase.calculators.emt import EMT
-
-print("imported")
-
-class Odd(Calculator):
-    implemented_properties = ["energy", "forces", "stress", "free_energy"]
-
-    def __init__(self, do="nothing"):
-        super().__init__()
-        self.do, self.calls = do, 0
-        self.converged = do != "unconverged"
-
-    def calculate(self, atoms, properties, changes):
-        super().calculate(atoms, properties, changes)
-        self.calls += 1
-        forces = np.zeros((len(atoms), 3))
-        if self.do == "raise":
-            raise SCFError("no\\nluck")
-        if self.do == "raise its own":
-            raise type("KohnShamConvergenceError", (SCFError,), {})("200 steps")
-        if self.do == "print":
-            print("to stdout", flush=True)
-            os.system("echo of a child; read line; echo $line")
-            os.write(1, b"straight to the descriptor\\n")
-            print(sys.stdin.read())
-        if self.do == "hang" and self.calls > 1:
-            os.system("sleep 600")
-        if self.do == "exit":
-            print("leaving", file=sys.stderr)
-            sys.exit(3)
-        if self.do == "segfault":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if self.do == "nan":
-            forces[0, 0] = np.nan
-        self.results = {"energy": 1.0 * self.calls, "free_energy": 2.0 * self.calls}
-        self.results |= {"forces": forces, "stress": np.array([1.0, 2, 3, 4, 5, 6])}
-
-def without_stress():
-    calculator = EMT()
-    calculator.implemented_properties = ["energy", "forces"]
-    return calculator
-
-def raises():
-    raise ValueError("no weights\\nat /here")
-
-def exits():
-    sys.exit(7)
-
-def hangs():
-    time.sleep(600)
-"""
 
 
 @pytest.fixture
 def odd(tmp_path, monkeypatch):
     """A function that starts a calculator from a module in the current directory."""
-    (tmp_path / "factories.py").write_text(FACTORIES)
+    shutil.copy(ODD, tmp_path / "factories.py")
     monkeypatch.chdir(tmp_path)
     started = []
 
@@ -153,7 +100,7 @@ def test_energy_belongs_to_the_forces_and_the_calculator_is_kept(odd):
     result = of(process, frame(1))
     assert result.energy_eV == 4.0
     assert result.stress_eV_A3.tolist() == [[1, 6, 5], [6, 2, 4], [5, 4, 3]]
-    assert process.version == "factories unknown"
+    assert process.version == "factories of unknown version"
 
 
 def test_no_stress_where_there_is_none(odd):
@@ -198,6 +145,34 @@ def test_what_it_raises_is_told_and_it_goes_on(odd, do, kinds, message):
         assert (raised.value.kind, raised.value.message) == (kinds[0], message)
         assert raised.value.kinds[: len(kinds)] == kinds
         assert "Exception" in raised.value.kinds
+
+
+@pytest.mark.parametrize(
+    ("do", "missing"), [("lack a module", "no_such_module"), ("lack a program", "no-such-program")]
+)
+def test_a_calculator_that_lacks_something_is_unusable(odd, do, missing):
+    with pytest.raises(CalculatorUnusable, match=rf"lacks something: .*{missing}.*; install it"):
+        of(odd(parameters={"do": do}), frame())
+    with pytest.raises(CalculatorRaised, match="FileNotFoundError"):
+        of(odd(parameters={"do": "lack a file"}), frame())
+
+
+def test_a_frame_has_a_folder(odd, tmp_path):
+    (tmp_path / "frame").mkdir()
+    of(odd(parameters={"do": "write a file"}), frame(), folder=Path("frame"))
+    assert (tmp_path / "frame/written").exists()
+
+
+def test_the_version_is_told_without_importing(odd):
+    import ase
+
+    assert package_version("ase.calculators.emt", None) == f"ase {ase.__version__}"
+    assert package_version("yaml", None).lower().startswith("pyyaml 6")
+    assert package_version("no_such.module", None) == "no_such of unknown version"
+    with pytest.raises(CalculatorUnusable, match="there is no Python 'no-such-python'"):
+        package_version("ase", "no-such-python")
+    with pytest.raises(CalculatorUnusable, match="/bin/true is no Python that can"):
+        package_version("ase", "/bin/true")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +254,7 @@ def test_threads_are_limited(odd, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_it_does_not_outlive_its_parent(tmp_path, number):
-    (tmp_path / "factories.py").write_text(FACTORIES)
+    shutil.copy(ODD, tmp_path / "factories.py")
     code = (
         "from minset.calculators import CalculatorProcess; import time\n"
         f"CalculatorProcess('factories:Odd', {{}}, folder={str(tmp_path)!r})\n"

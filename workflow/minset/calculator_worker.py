@@ -5,7 +5,8 @@ Python 3.9 or newer and ASE. It imports nothing of minset. Messages are JSON obj
 the standard input and output that it was started with; arrays in them are the bytes of their float64
 numbers in base64, which is exact and ten times as fast as decimals. First comes what to make,
 ``{"factory": "module:name", "parameters": {}, "path": []}``, answered by a greeting; then frames,
-each answered by a result or an error, until the input ends.
+each answered by a result or an error, until the input ends. With the name of a module as argument
+it prints the package and version that the module belongs to.
 """
 
 import os
@@ -26,6 +27,9 @@ import traceback  # noqa: E402
 
 def main() -> None:
     """Make the calculator and answer until the input ends."""
+    if sys.argv[1:]:
+        print(_version(sys.argv[1]))
+        return
     requests, answers = _own_channel()
     order = json.loads(requests.readline())
     # last, so that the user's modules hide none that is installed
@@ -39,7 +43,7 @@ def main() -> None:
         try:
             answer = _calculated(calculator, frame)
         except Exception as error:
-            answer = {"error": _told(error)}
+            answer = {"error": _told(error), "lacks": _lacks_something(error)}
         _send(answers, answer)
 
 
@@ -90,7 +94,7 @@ def _version(module_name: str) -> str:
             return f"{name} {importlib.metadata.version(name)}"
         except importlib.metadata.PackageNotFoundError:
             continue
-    return f"{package} {getattr(sys.modules[package], '__version__', 'unknown')}"
+    return f"{package} of unknown version"
 
 
 def _calculated(calculator, frame: dict) -> dict:
@@ -99,6 +103,8 @@ def _calculated(calculator, frame: dict) -> dict:
     from ase import Atoms
     from ase.calculators.calculator import PropertyNotImplementedError
 
+    if frame["folder"] is not None:
+        os.chdir(frame["folder"])
     place = {"positions": _array(frame["positions"]), "cell": _array(frame["cell"])}
     atoms = Atoms(frame["numbers"], **place, pbc=frame["pbc"])
     atoms.calc = calculator
@@ -130,6 +136,14 @@ def _array(packed: str):
     import numpy as np
 
     return np.frombuffer(base64.b64decode(packed), "<f8").reshape(-1, 3).copy()
+
+
+def _lacks_something(error: Exception) -> bool:
+    """Whether a module is missing, or a program that was to be started."""
+    if isinstance(error, ImportError):
+        return True
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, FileNotFoundError) and frames[-1].filename.endswith("subprocess.py")
 
 
 def _told(error: Exception) -> dict:

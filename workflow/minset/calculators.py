@@ -9,10 +9,8 @@ import contextlib
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,22 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
+from minset.interpreters import WORKER, CalculatorUnusable, interpreter, one_line, remedy
 from minset.processes import die_with, end_session
 
-_WORKER = Path(__file__).with_name("calculator_worker.py")
 _THREADS = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
     *("NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
 )
 # from its closed input on, until it is killed
 _TIME_TO_END_S = 5
-
-
-class CalculatorUnusable(Exception):
-    """A calculator that cannot be made: interpreter, module or factory are missing or wrong.
-
-    The message is one line with the remedy.
-    """
 
 
 class CalculatorRaised(Exception):
@@ -127,11 +118,11 @@ class CalculatorProcess:
         log: Path | None = None,
         timeout_s: float | None = None,
     ):
-        program = _interpreter(python)
+        program = interpreter(python)
         self._factory, self._owner, self._unread = factory, os.getpid(), b""
         self._log = open(log, "a+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 - close()
         self._process = subprocess.Popen(
-            [program, str(_WORKER)],
+            [program, str(WORKER)],
             cwd=folder,
             env=os.environ | dict.fromkeys(_THREADS, str(threads)),
             stdin=subprocess.PIPE,
@@ -145,7 +136,7 @@ class CalculatorProcess:
         try:
             greeting = self._greeting(order, timeout_s)
             if "failed" in greeting:
-                raise CalculatorUnusable(_remedy(greeting, factory, program))
+                raise CalculatorUnusable(remedy(greeting, factory, program))
         except BaseException:
             self._kill()
             raise
@@ -158,6 +149,7 @@ class CalculatorProcess:
         cell_A: np.ndarray,
         pbc: bool | np.ndarray = True,
         timeout_s: float | None = None,
+        folder: Path | None = None,
     ) -> Calculation:
         """Energy, forces and stress of a frame.
 
@@ -171,11 +163,15 @@ class CalculatorProcess:
             Whether the frame is periodic, in all directions or (3,) in each.
         timeout_s
             Time limit, None for none.
+        folder
+            Working directory from this frame on; None leaves it.
 
         Raises
         ------
         CalculatorRaised
             If the calculator raised something of its own.
+        CalculatorUnusable
+            If a module or a program is missing that the calculator needs.
         CalculatorDied, CalculatorTimeout
             If the process ended, or was killed after the time limit.
         """
@@ -184,6 +180,7 @@ class CalculatorProcess:
             "positions": _packed(positions_A),
             "cell": _packed(cell_A),
             "pbc": np.asarray(pbc).tolist(),
+            "folder": None if folder is None else str(Path(folder).resolve()),
         }
         try:
             answer = self._answer(frame, timeout_s)
@@ -192,7 +189,14 @@ class CalculatorProcess:
             self._kill()
             raise
         if "error" in answer:
-            raise CalculatorRaised(**answer["error"])
+            raised = CalculatorRaised(**answer["error"])
+            if answer["lacks"]:
+                program = self._process.args[0]
+                raise CalculatorUnusable(
+                    f"the calculator {self._factory}, run by {program}, lacks something: "
+                    f"{one_line(raised)}; install it"
+                )
+            raise raised
         stress = answer["stress"]
         return Calculation(
             energy_eV=answer["energy"],
@@ -290,33 +294,3 @@ def _packed(array: np.ndarray) -> str:
 
 def _array(packed: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(packed), "<f8").reshape(-1, 3).copy()
-
-
-def _interpreter(python: str | None) -> str:
-    """Path of an interpreter; not resolved, or that of a virtual environment would be another one."""
-    found = shutil.which(python or sys.executable)
-    if found is None:
-        raise CalculatorUnusable(
-            f"there is no Python {python!r} here to run the calculator: make its environment, or set "
-            "`python` to the interpreter of the one that has the calculator's package"
-        )
-    return os.path.abspath(found)
-
-
-def _remedy(greeting: dict, factory: str, program: str) -> str:
-    """One line on a calculator that could not be made."""
-    module, _, name = factory.partition(":")
-    error = greeting["error"]
-    told = " ".join(f"{error['kind']}: {error['message']}".split())
-    if greeting["failed"] == "ase":
-        return f"{program} cannot import ASE ({told}): `{program} -m pip install ase`"
-    if greeting["failed"] == "module":
-        return (
-            f"{program} cannot import {module}, of the calculator {factory} ({told}): install its "
-            "package there, set `python` to an interpreter that has it, or put the module's folder "
-            "on the PYTHONPATH"
-        )
-    if greeting["failed"] == "name":
-        close = f"; it has {', '.join(greeting['close'])}" if greeting["close"] else ""
-        return f"the module {module} has no {name}, of the calculator {factory}{close}"
-    return f"the calculator {factory} cannot be made with these `parameters`: {told}"

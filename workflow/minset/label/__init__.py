@@ -1,11 +1,12 @@
-"""Labels: energy, forces and stress of a frame from CP2K or from a potential.
+"""Labels: energy, forces and stress of a frame from CP2K, an ASE calculator or a potential.
 
 A new labeler is one module with a ``RECORD``, and one line here.
 """
 
-from minset.label import cp2k, potential
+from minset.label import calculator, cp2k, potential
 
 LABELERS = {
+    "ase": calculator.RECORD,
     "cp2k": cp2k.RECORD,
     "potential": potential.RECORD,
 }

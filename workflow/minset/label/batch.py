@@ -185,7 +185,8 @@ def _compute(name: str, atoms: Atoms, key: str, attempts: int, job: _Job) -> dic
         "seconds": seconds,
         "net_force_eV_A": net,
     }
-    stress = (raw.stress_eV_A3 + raw.stress_eV_A3.T) / 2
+    stress = raw.stress_eV_A3
+    stress = None if stress is None else (stress + stress.T) / 2
     label = Label(key, atoms, float(raw.energy_eV), raw.forces_eV_A, stress, provenance)
     write_label(job.store, label)
     failure_path(job.store, key).unlink(missing_ok=True)

@@ -31,7 +31,9 @@ def check_label(raw: RawLabel, n_atoms: int, net_force_gate_eV_A: float) -> None
     LabelFailed
         Permanent, if it is not.
     """
-    forces, stress = np.asarray(raw.forces_eV_A), np.asarray(raw.stress_eV_A3)
+    forces = np.asarray(raw.forces_eV_A)
+    # a labeler without stress passes as one whose stress is 0
+    stress = np.zeros((3, 3)) if raw.stress_eV_A3 is None else np.asarray(raw.stress_eV_A3)
     if forces.shape != (n_atoms, 3):
         raise LabelFailed(f"forces of shape {forces.shape} for {n_atoms} atoms", permanent=True)
     if stress.shape != (3, 3):

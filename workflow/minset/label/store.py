@@ -61,13 +61,13 @@ class LabelerUnusable(Exception):
 class RawLabel:
     """What a labeler returns: energy (eV), forces (n, 3) (eV/A), stress (3, 3) (eV/A^3).
 
-    The stress has ASE's sign: positive is tension. `info` holds plain values about the
-    calculation, such as `scf_steps`, `attempts` and `version`.
+    The stress has ASE's sign, positive is tension; None where the labeler has none. `info` holds
+    plain values about the calculation, such as `scf_steps`, `attempts` and `version`.
     """
 
     energy_eV: float
     forces_eV_A: np.ndarray
-    stress_eV_A3: np.ndarray
+    stress_eV_A3: np.ndarray | None
     info: dict[str, Any] = field(default_factory=dict)
 
 
@@ -83,7 +83,7 @@ class Label:
     atoms: Atoms
     energy_eV: float
     forces_eV_A: np.ndarray
-    stress_eV_A3: np.ndarray
+    stress_eV_A3: np.ndarray | None
     provenance: dict[str, Any]
 
 
@@ -195,7 +195,9 @@ def write_label(store: Path, label: Label) -> None:
         "pbc": label.atoms.pbc.tolist(),
         "energy_eV": float(label.energy_eV),
         "forces_eV_A": np.asarray(label.forces_eV_A, dtype=float).tolist(),
-        "stress_eV_A3": np.asarray(label.stress_eV_A3, dtype=float).tolist(),
+        "stress_eV_A3": None
+        if label.stress_eV_A3 is None
+        else np.asarray(label.stress_eV_A3, dtype=float).tolist(),
         "provenance": label.provenance,
     }
     document = {"format": _FORMAT, "sha256": _content_hash(content), "label": content}
@@ -225,7 +227,10 @@ def _label(document: dict, key: str) -> Label:
         pbc=content["pbc"],
     )
     shapes = {"energy_eV": (), "forces_eV_A": (len(atoms), 3), "stress_eV_A3": (3, 3)}
+    has_stress = content["stress_eV_A3"] is not None
     for name, shape in shapes.items():
+        if name == "stress_eV_A3" and not has_stress:
+            continue
         value = np.asarray(content[name])
         if value.dtype.kind not in "fi" or value.shape != shape:
             raise ValueError(f"{name} is not made of {shape} numbers")
@@ -237,7 +242,7 @@ def _label(document: dict, key: str) -> Label:
         atoms=atoms,
         energy_eV=content["energy_eV"],
         forces_eV_A=np.array(content["forces_eV_A"]),
-        stress_eV_A3=np.array(content["stress_eV_A3"]),
+        stress_eV_A3=np.array(content["stress_eV_A3"]) if has_stress else None,
         provenance=provenance,
     )
 
