@@ -9,7 +9,7 @@ import pandas as pd
 
 from minset.contacts import closest_allowed_A
 from minset.files import file_hash, working_folder, write_json, written_aside
-from minset.md.engines import LIMITS, potential_engine, model_engine
+from minset.md.engines import LIMITS, model_engine, potential_engine
 from minset.md.run import (
     FINAL,
     LAST_GOOD,

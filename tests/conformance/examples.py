@@ -66,14 +66,15 @@ def _two_ions():
 
 
 class Labelling(NamedTuple):
-    """What a system file must say, the study's settings, a frame, the accuracy of a force in eV/A, and
-    the program without which there is no label."""
+    """What a system file must say, the study's settings, a frame, the accuracy of a force in eV/A, the
+    program without which there is no label, and whether it takes anything from a system file."""
 
     section: dict
     given: dict
     frame: Atoms
     accuracy_eV_A: float
     program: str | None = None
+    of_system: bool = True
 
 
 _SMALLEST = {"K": "GTH-PBE-q9", "Cl": "GTH-PBE-q7"}
@@ -87,8 +88,17 @@ _CP2K = {
     },
 }
 
+_LENNARD_JONES = {"sigma": 2.7, "epsilon": 0.2, "rc": 5.5, "smooth": True}
+
 # LABELERS: the smallest calculation for a frame of KCl
 LABELERS = {
+    "ase": Labelling(
+        {},
+        {"calculator": "ase.calculators.lj:LennardJones", "parameters": _LENNARD_JONES},
+        _rocksalt(),
+        1e-4,
+        of_system=False,
+    ),
     "potential": Labelling(
         {}, {"potential": "bmhtf"}, _rocksalt(), POTENTIALS["tosi_fumi"][1].forces_eV_A
     ),

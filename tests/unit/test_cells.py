@@ -8,7 +8,7 @@ from ase.build import bulk
 from scipy.spatial.transform import Rotation
 
 from minset.md.cell import restricted
-from minset.md.engines import LIMITS, potential_engine, model_engine
+from minset.md.engines import LIMITS, model_engine, potential_engine
 from minset.md.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
 from minset.md.session import load_atoms, open_lammps
 from minset.md.trajectory import read_trajectory, to_universe

@@ -1,5 +1,6 @@
 """Aluminium with an embedded-atom potential: its file, crystal, liquid, and a pool of it."""
 
+import re
 import shutil
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_a_pool_of_liquid_aluminium(al, atoms, temperature_K, tmp_path):
         "frames": 40,
         "density_g_cm3": 2.3,
     }
-    frames, note = run_npt(al, run, tmp_path)
+    frames, _ = run_npt(al, run, tmp_path)
     assert len(frames) == 40
     density = np.mean([density_g_cm3(f.get_masses().sum(), f.cell.volume) for f in frames])
     # experiment (Assael et al., J. Phys. Chem. Ref. Data 35, 285, 2006): 2.377 - 3.11e-4 (T - 933.5 K)

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import gc
 import os
+import re
 import resource
 import shutil
 import subprocess

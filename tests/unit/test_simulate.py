@@ -12,7 +12,7 @@ import pytest
 
 from minset.contacts import closest_allowed_A
 from minset.md import engines
-from minset.md.engines import LIMITS, potential_engine, model_engine
+from minset.md.engines import LIMITS, model_engine, potential_engine
 from minset.md.melt import random_insertion
 from minset.md.run import (
     FINAL,

@@ -118,7 +118,8 @@ def _label(study: Study, w) -> tuple[float, float]:
     frames = min(labels["frames_per_job"], study.frames_of(w.labelled))
     rounds = math.ceil(frames / labels["processes"])
     megabytes = labels["processes"] * study.labeler.megabytes(settings, ions)
-    return rounds * study.labeler.seconds(settings, ions), megabytes
+    seconds = labels.get("seconds_per_frame") or study.labeler.seconds(settings, ions)
+    return rounds * seconds, megabytes
 
 
 def _train(study: Study, w) -> tuple[float, float]:

@@ -6,7 +6,6 @@ import pandas as pd
 from minset.figures.style import REFERENCE, legend_below, nothing_to_show, panels, selector_styles
 from minset.system import reference_density_g_cm3
 
-
 _AGAINST = {
     "temperature_K": "temperature / K",
     "potential_energy_eV_atom": "energy / eV per atom",

@@ -3,9 +3,10 @@
 A new labeler is one module with a ``RECORD``, and one line here.
 """
 
-from minset.label import cp2k, given, potential
+from minset.label import calculator, cp2k, given, potential
 
 LABELERS = {
+    "ase": calculator.RECORD,
     "cp2k": cp2k.RECORD,
     "given": given.RECORD,
     "potential": potential.RECORD,

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from minset.label.store import LabelFailed
-from minset.processes import die_with
+from minset.processes import die_with, end_session
 
 _LAUNCHERS = {"mpirun", "mpiexec", "mpiexec.hydra", "srun"}
 
@@ -92,7 +92,7 @@ def run_cp2k(
                 f"CP2K stopped at the time limit of {timeout_s:g} s (cp2k.timeout_s)", False, output
             ) from None
         finally:
-            _end_session(process)
+            end_session(process)
     text = output.read_text(errors="replace")
     if "SCF run NOT converged" in text or (code == 0 and "PROGRAM ENDED AT" in text):
         return text
@@ -111,24 +111,6 @@ def _complaint(text: str, errors: Path) -> str:
     lines = (text + errors.read_text(errors="replace")).partition("Backtrace for this error")[0]
     lines = lines.split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "no output at all")
-
-
-def _end_session(process: subprocess.Popen) -> None:
-    """Kill what still runs of a child and its session; mpirun puts ranks in groups of their own."""
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if os.getsid(int(entry.name)) == process.pid:
-                os.kill(int(entry.name), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    process.wait()
 
 
 @contextmanager

@@ -61,8 +61,8 @@ class LabelerUnusable(Exception):
 class RawLabel:
     """What a labeler returns: energy (eV), forces (n, 3) (eV/A), stress (3, 3) (eV/A^3).
 
-    The stress has ASE's sign: positive is tension; None where it is not known. `info` holds plain values about the
-    calculation, such as `scf_steps`, `attempts` and `version`.
+    The stress has ASE's sign, positive is tension; None where the labeler has none. `info` holds
+    plain values about the calculation, such as `scf_steps`, `attempts` and `version`.
     """
 
     energy_eV: float

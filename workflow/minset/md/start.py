@@ -54,7 +54,9 @@ def start_from_pool(system: dict, pool: Path, ions: int, density_g_cm3: float | 
     start = Atoms(frame.numbers, positions=frame.positions, cell=frame.cell, pbc=True)
     start *= _repetitions(start.cell.lengths(), ions // len(frame))
     if density_g_cm3 is not None:
-        factor = (density_of(start.get_masses().sum(), start.cell.volume) / density_g_cm3) ** (1 / 3)
+        factor = (density_of(start.get_masses().sum(), start.cell.volume) / density_g_cm3) ** (
+            1 / 3
+        )
         start.set_cell(start.cell * factor, scale_atoms=True)
     start.wrap()
     return start

@@ -133,9 +133,7 @@ def _of_stresses(given: np.ndarray, expected: np.ndarray, volume_A3: float) -> s
     return _compared(given, expected, "stresses", factors)
 
 
-def _compared(
-    given: np.ndarray, expected: np.ndarray, what: str, factors: dict[float, str]
-) -> str:
+def _compared(given: np.ndarray, expected: np.ndarray, what: str, factors: dict[float, str]) -> str:
     norm = np.sqrt((given @ given) * (expected @ expected))
     correlation = (given @ expected) / norm if norm > 0 else 0.0
     if abs(correlation) < CORRELATED:

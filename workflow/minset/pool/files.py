@@ -40,7 +40,8 @@ OPTIONS = {
     | {"description": "Where files keep the energy in eV, like REF_energy; ASE's when absent"},
     "forces_key": _KEY | {"description": "The same of forces in eV/A"},
     "stress_key": _KEY | {"description": "The same of the stress in eV/A^3, positive for tension"},
-    "virial_key": _KEY | {"description": "Of the virial, minus stress times volume, in eV, instead"},
+    "virial_key": _KEY
+    | {"description": "Of the virial, minus stress times volume, in eV, instead"},
 }
 _H5MD = (".h5", ".h5md", ".hdf5")
 
@@ -184,7 +185,9 @@ def _frame(image: Atoms, run: dict, path: str) -> Atoms:
             if value is not None
         }
     except (TypeError, ValueError) as error:
-        raise NoFrames(f"{path}: energy, forces or stress are no numbers of theirs ({error})") from None
+        raise NoFrames(
+            f"{path}: energy, forces or stress are no numbers of theirs ({error})"
+        ) from None
     frame.calc = SinglePointCalculator(frame, **shaped)
     return frame
 

@@ -34,7 +34,9 @@ def found(file: str, endings: tuple[str, ...] = ("",)) -> Path:
     for folder in folders:
         if (folder / file).is_file():
             return folder / file
-    known = sorted(p.name for folder in folders for p in folder.iterdir() if p.name.endswith(endings))
+    known = sorted(
+        p.name for folder in folders for p in folder.iterdir() if p.name.endswith(endings)
+    )
     similar = difflib.get_close_matches(file, known, n=3, cutoff=0.4)
     raise FileNotFoundError(
         f"there is no potential file {file}, neither as a path from {Path.cwd()} nor in LAMMPS's "

@@ -64,7 +64,9 @@ def single_point(system: dict, atoms: Atoms, threads: int = 1) -> SinglePoint:
     shortest = shortest_A(atoms.numbers, atoms.positions, atoms.cell[:])
     require_apart(shortest)
     made = record_of(system).evaluator
-    point = _evaluated(made, system, atoms, threads) if made else _by_lammps(system, atoms, shortest)
+    point = (
+        _evaluated(made, system, atoms, threads) if made else _by_lammps(system, atoms, shortest)
+    )
     if not (np.isfinite(point.energy_eV) and np.isfinite(point.forces_eV_A).all()):
         raise ValueError(
             "energy or forces of the potential are not finite; the closest atoms are "
