@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set up what a study or the tests need, with pip and the system's packages, no conda.
-#   envs/setup.sh minset | mdsuite | dev | cp2k | slurm
+#   envs/setup.sh minset | mdsuite | chgnet | dev | cp2k | slurm
 # Each environment is made once and again when its lock file changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -48,6 +48,18 @@ mdsuite() {
     cp envs/mdsuite.lock .venv-mdsuite/made-from
 }
 
+# a universal potential, in an environment that sees .venv's packages but does not change them
+chgnet() {
+    minset
+    up_to_date .venv-chgnet envs/minset.lock envs/chgnet.lock && return
+    say "making .venv-chgnet from envs/chgnet.lock"
+    rm -rf .venv-chgnet
+    "$PYTHON" -m venv .venv-chgnet
+    echo ../../../../.venv/lib/python3.11/site-packages > .venv-chgnet/lib/python3.11/site-packages/minset.pth
+    .venv-chgnet/bin/pip install -q --no-deps -r envs/chgnet.lock
+    cat envs/minset.lock envs/chgnet.lock > .venv-chgnet/made-from
+}
+
 # system_packages NAME PACKAGE...: install what NAME needs, if that is possible here
 system_packages() {
     local sudo=""
@@ -79,7 +91,7 @@ slurm() {
 
 for part in "$@"; do
     case $part in
-        minset | dev | mdsuite | cp2k | slurm) "$part" ;;
+        minset | dev | mdsuite | chgnet | cp2k | slurm) "$part" ;;
         *)
             say "unknown part $part" >&2
             exit 2

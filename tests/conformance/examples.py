@@ -33,6 +33,23 @@ def _fcc():
     return bulk("Al", "fcc", a=4.1, cubic=True) * (2, 2, 2)
 
 
+_LAMMPS = {
+    "potential": "lammps",
+    "lines": ["pair_style eam/fs", "pair_coeff * * Al_mm.eam.fs {species}"],
+    "files": ["Al_mm.eam.fs"],
+}
+_CALCULATOR = {
+    "potential": "calculator",
+    "calculator": "ase.calculators.emt:EMT",
+    "parameters": {},
+    "files": ["README.md"],  # any file will do: its hash counts
+}
+
+
+def _with_potential(value: dict) -> dict:
+    return read_system("al") | {"potential": dict(value)}
+
+
 # POTENTIALS: a function that gives a system slice with a value of the kind and a crystal of its
 # species, and the accuracy of its force calls
 POTENTIALS = {
@@ -40,6 +57,8 @@ POTENTIALS = {
     "tosi_fumi": (lambda: (read_system("kcl"), _rocksalt()), Accuracy(2e-3, 2e-4)),
     # energies are splines through tabulated points
     "eam": (lambda: (read_system("al"), _fcc()), Accuracy(5e-5, 1e-6)),
+    "lammps": (lambda: (_with_potential(_LAMMPS), _fcc()), Accuracy(5e-5, 1e-6)),
+    "calculator": (lambda: (_with_potential(_CALCULATOR), _fcc()), Accuracy(1e-5, 1e-7)),
 }
 
 # GENERATORS: settings of a small pool beyond SHORT, for a melt that is a liquid at a temperature

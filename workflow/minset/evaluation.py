@@ -13,7 +13,7 @@ class Evaluation:
     """Result of one force call: eV, eV/A, eV (strain derivative), A."""
 
     energy_eV: float
-    atomic_energies_eV: np.ndarray  # (n,), offsets included
+    atomic_energies_eV: np.ndarray  # (n,), offsets included; NaN where there are none
     forces_eV_A: np.ndarray  # (n, 3)
     virial_eV: np.ndarray  # (3, 3), dE/dstrain; stress = virial / volume
     shortest_A: np.ndarray  # (S, S), shortest distance between species by atomic number; inf: none

@@ -1,10 +1,13 @@
 """What an entry of ``minset.pool.GENERATORS`` holds."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ase import Atoms
+if TYPE_CHECKING:  # planning a pool imports nothing that takes long
+    from ase import Atoms
 
 
 class NoFrames(ValueError):

@@ -10,7 +10,8 @@ def runs_table(tables: list[pd.DataFrame], failed_share: float, advice: str) -> 
     ----------
     tables
         One row each: ``name``, ``temperature_start_K``, ``temperature_end_K``, ``pressure_bar``,
-        ``frames``, ``status`` ("sampled" or "failed"), ``reason`` (of a failure, or what is left out), mean ``density_g_cm3``.
+        ``frames``, ``status`` ("sampled" or "failed"), ``reason`` of a failure or of what is left
+        out, mean ``density_g_cm3``.
     failed_share
         Share of runs that may fail.
     advice
