@@ -49,8 +49,9 @@ def contradiction(frames: list[Atoms]) -> str:
     str
         A sentence with the unit or sign that would explain it.
     """
-    some = [frames[k] for k in np.unique(np.linspace(0, len(frames) - 1, FRAMES).astype(int))]
-    some = [frame for frame in some if len(frame) > 1]
+    frames = [frame for frame in frames if len(frame) > 1]
+    numbers = np.unique(np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).astype(int))
+    some = [frames[k] for k in numbers]
     if len(some) < LEAST_FRAMES:
         return ""
     kinds = np.unique(np.concatenate([frame.numbers for frame in some]))
@@ -144,6 +145,6 @@ def _compared(given: np.ndarray, expected: np.ndarray, what: str, factors: dict[
         return f"the {what} have the opposite sign of what the forces say{sign}"
     if PLAUSIBLE[0] < slope < PLAUSIBLE[1]:
         return ""
-    near = min(factors, key=lambda factor: abs(np.log(slope / factor)))
-    guess = f", as of {factors[near]}" if abs(np.log(slope / near)) < 0.7 else ""
+    near = [name for factor, name in factors.items() if abs(np.log(slope / factor)) < 0.7]
+    guess = f", as of {' or '.join(near)}" if near else ""
     return f"the {what} are {slope:.3g} times what the forces say{guess}"
