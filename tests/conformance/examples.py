@@ -65,6 +65,7 @@ POTENTIALS = {
 # frames whole time steps apart, as studies must have them
 SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 6.4, "frames": 16, "seed": 3}
 GENERATORS = {
+    "files": lambda T: {"path": ["README.md", "tests/*.md"]},  # a plan does not read them
     "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
 }
@@ -118,6 +119,7 @@ LABELERS = {
         1e-4,
         of_system=False,
     ),
+    "given": Labelling({}, {}, _rocksalt(), 1e-4, of_system=False),
     "potential": Labelling(
         {}, {"potential": "bmhtf"}, _rocksalt(), POTENTIALS["tosi_fumi"][1].forces_eV_A
     ),

@@ -41,6 +41,7 @@ from minset.pool.store import (
     summary,
     write_pool,
 )
+from minset.units import density_g_cm3
 
 GRID = {
     "temperatures_K": [900, 2200.5],
@@ -477,8 +478,8 @@ def test_a_pool_stops_when_more_runs_failed(boiled, small_pool, tmp_path):
 
 
 def test_a_pool_without_any_run_is_an_error_whatever_the_study_allows(boiled):
-    with pytest.raises(ValueError, match="1 of 1 runs of the pool are no liquid"):
-        runs_table([pd.read_csv(boiled / "T2600-P1.csv")], failed_share=1.0)
+    with pytest.raises(ValueError, match="1 of 1 runs of the pool give no frames"):
+        runs_table([pd.read_csv(boiled / "T2600-P1.csv")], failed_share=1.0, advice="")
 
 
 def test_a_crystal_is_no_liquid(kcl, tmp_path):
@@ -514,3 +515,42 @@ def test_a_volume_that_fluctuates_is_no_boiling_one_that_grows_is(kcl, tmp_path)
     random_walk(tmp_path / "walk", 0.8, 4000 * noise * np.linspace(1, 2.5, 200))
     reason = liquid_part(tmp_path / "walk", kcl, 1.0, (2200.0, 2200.0))[1]
     assert re.search("boils: its volume varies by a factor of 2", reason)
+
+
+def test_the_liquid_part_of_a_ramp_is_the_longest(kcl, tmp_path):
+    random_walk(tmp_path / "walk", 0.8, np.full(200, 4000.0))
+    walk = (tmp_path / "walk").read_text().split("ITEM: TIMESTEP\n")[1:]
+    frozen = [f"{150 + k}\n" + walk[150].partition("\n")[2] for k in range(50)]
+    part = ["ITEM: TIMESTEP\n" + frame for frame in walk[:150] + frozen]
+    (tmp_path / "walk").write_text("".join(part))
+    kept, reason = liquid_part(tmp_path / "walk", kcl, 1.0, (1700.0, 900.0))
+    assert kept == range(150)
+    assert reason.startswith("not liquid near 1000 K")
+    volumes = np.concatenate([np.full(125, 4000.0), np.full(75, 9000.0)])
+    random_walk(tmp_path / "walk", 0.8, volumes)
+    kept, reason = liquid_part(tmp_path / "walk", kcl, 1.0, (1700.0, 2900.0))
+    assert kept == range(125)
+    assert reason.startswith("boils")
+
+
+def test_a_ramp_that_boils_keeps_its_liquid_frames_and_its_trajectory(kcl, tmp_path):
+    """32 ions of KCl heated at 1 bar to where they boil."""
+    run = {
+        "temperature_K": [1300, 3600],
+        "pressure_bar": 1.0,
+        "ions": 32,
+        "timestep_fs": 2.0,
+        "equilibration_ps": 1.0,
+        "duration_ps": 12.0,
+        "frames": 60,
+        "seed": 1,
+        "density_g_cm3": 1.3,
+    }
+    frames, note = run_npt(kcl, run, tmp_path / "ramp")
+    assert re.match(r"(broke|boils).*; \d+ frames from about \d+ to \d+ K are kept", note)
+    assert 8 <= len(frames) < run["frames"]
+    densities = [density_g_cm3(f.get_masses().sum(), f.cell.volume) for f in frames]
+    assert min(densities) > 0.4
+    assert frames[0].info["time_ps"] < 1
+    kept = (tmp_path / "ramp.lammpstrj").read_text().count("ITEM: TIMESTEP")
+    assert kept > len(frames)

@@ -109,7 +109,9 @@ def test_labels_are_found_by_the_names_that_the_user_gives(labelled, tmp_path):
     frames, note = read(tmp_path / "r.xyz")
     assert frames[0].calc.results == {}
     assert "REF_energy looks like it, to be named by pool.energy_key" in note
-    with pytest.raises(NoFrames, match=r"no frame has `dft_energy` \(pool.energy_key\); REF_energy"):
+    with pytest.raises(
+        NoFrames, match=r"no frame has `dft_energy` \(pool.energy_key\); REF_energy"
+    ):
         read(tmp_path / "r.xyz", energy_key="dft_energy")
 
 

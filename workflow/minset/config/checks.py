@@ -56,6 +56,12 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     mistakes += _more_seeds_mistakes(study)
     labeler = registry("labelers")[study["labels"]["labeler"]]
     settings = study["labels"]["settings"]
+    if labeler.needs_labels and not registry("generators")[study["pool"]["generator"]].has_labels:
+        mistakes.append(
+            f"labels.labeler: {labeler.name} takes labels that frames come with, and those of "
+            f"{study['pool']['generator']} (pool.generator) have none of DFT; take frames from files, "
+            "or another labeler"
+        )
     mistakes += [f"{m} ({system_path})" for m in labeler.mistakes(system, settings)]
     for name in study["simulations"]:
         mistakes += simulation_mistakes(study, system, name, system_path)
