@@ -4,7 +4,7 @@ import pandas as pd
 
 from minset.contacts import shortest_distances_of
 from minset.files import write_csv
-from minset.pool.runs import runs_table
+from minset.pool.runs import distribution, runs_table
 from minset.pool.store import join_runs, pool_size, read_frames
 
 BLOCK = 1024  # frames in memory at a time
@@ -19,7 +19,9 @@ def main(
     """
     table = runs_table([pd.read_csv(t) for t in tables], failed_share, advice)
     sampled = table.loc[table["status"] == "sampled", "run"]
-    write_csv(summary, join_runs(pool, {run: frames[run] for run in sampled}))
+    joined = join_runs(pool, {run: frames[run] for run in sampled})
+    write_csv(summary, joined)
+    print(*distribution(joined), sep="\n")
     shortest = shortest_distances_of(_every_frame(pool))
     write_csv(contacts, pd.DataFrame(shortest.items(), columns=["pair", "shortest_A"]))
     write_csv(runs, table)

@@ -14,6 +14,7 @@ from ase.data import atomic_numbers
 from minset.contacts import closest_matrix_A
 from minset.evaluation import Evaluation, Evaluator, Unusable, require_usable
 from minset.md.cell import box_of
+from minset.md.session import obey
 from minset.model import evaluator_of
 from minset.potential import commands_of, record_of
 
@@ -45,7 +46,7 @@ def potential_engine(threads: int = 1) -> Attach:
         made = record_of(system).evaluator
         if made is None:
             for command in commands_of(system):
-                lmp.command(command)
+                obey(lmp, command)
             return lambda: None
         evaluate, _ = made(system, np.array([atomic_numbers[s] for s in symbols]), threads)
         return _attach_external(lmp, evaluate, lambda result: "")

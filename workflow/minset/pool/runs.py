@@ -42,3 +42,25 @@ def runs_table(tables: list[pd.DataFrame], failed_share: float, advice: str) -> 
         if isinstance(row.reason, str) and row.reason:
             print(f"{row.name}: {row.reason}")
     return rows
+
+
+def distribution(summary: pd.DataFrame) -> list[str]:
+    """What a pool covers, a line for each quantity that its frames know.
+
+    Parameters
+    ----------
+    summary
+        As of ``minset.pool.store.summary``.
+
+    Returns
+    -------
+    list of str
+        Lowest, 5 %, median, 95 % and highest value.
+    """
+    lines = []
+    for name in ("temperature_K", "pressure_bar", "density_g_cm3", "potential_energy_eV_atom"):
+        values = summary[name].dropna()
+        if len(values):
+            parts = ", ".join(f"{v:.5g}" for v in values.quantile([0, 0.05, 0.5, 0.95, 1]))
+            lines.append(f"{name} (lowest, 5 %, median, 95 %, highest): {parts}")
+    return lines

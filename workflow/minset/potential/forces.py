@@ -7,7 +7,7 @@ from ase import Atoms
 
 from minset.contacts import shortest_A
 from minset.evaluation import Evaluation, Evaluator, require_apart, require_usable
-from minset.md.session import gather, gather_compute, load_atoms, open_lammps
+from minset.md.session import gather, gather_compute, load_atoms, obey, open_lammps
 from minset.potential import commands_of, record_of
 from minset.units import BAR_EV_A3
 
@@ -104,7 +104,7 @@ def _by_lammps(system: dict, atoms: Atoms, shortest: np.ndarray) -> SinglePoint:
 def _computed(lmp, system: dict, atoms: Atoms, shortest: np.ndarray) -> SinglePoint:
     box = load_atoms(lmp, atoms, system)
     for command in commands_of(system):
-        lmp.command(command)
+        obey(lmp, command)
     lmp.command("compute atomic all pe/atom")
     # thermo's columns say what LAMMPS computes in this step
     lmp.command("compute total all reduce sum c_atomic")
