@@ -164,7 +164,7 @@ def _melt(path: Path, system: dict, run: dict) -> Atoms:
             run["ions"],
             run["density_g_cm3"],
             run["temperature_K"][0],
-            duration_ps=2.0,
+            duration_ps=2.0 if record_of(system).commands else 0.5,  # calculators are slow
             seed=run["seed"],
         )
         with written_aside(path) as aside:
