@@ -1,12 +1,12 @@
 """Mistakes of a study's simulations, and the density at which they start."""
 
+import contextlib
 from pathlib import Path
 
 from minset.config.registries import registry
 from minset.system import (
     composition,
     density_fit_at,
-    ions_per_formula,
     mass_of,
     reference_density_g_cm3,
 )
@@ -64,9 +64,11 @@ def _observable_mistakes(
     """Observables that the ensemble does not allow, and what those that it allows find themselves."""
     mistakes, ensemble = [], simulation["ensemble"]
     edge_A = None
-    if known_density and simulation["ions"] % ions_per_formula(system) == 0:
-        density = simulation_density(system, simulation)
-        edge_A = cell_edge_A(system, simulation["ions"], density)
+    # numbers of ions that make no whole formula units are a mistake of their own
+    with contextlib.suppress(ValueError):
+        if known_density:
+            density = simulation_density(system, simulation)
+            edge_A = cell_edge_A(system, simulation["ions"], density)
     for name in simulation["observables"]:
         record = registry("observables")[name]
         if ensemble not in record.ensembles:
