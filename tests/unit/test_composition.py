@@ -1,7 +1,6 @@
 """Whole numbers of formula units: nearest to the wanted mole fractions, for exactly so many ions."""
 
 from collections import Counter
-from itertools import product
 
 import pytest
 from studies import STUDY, SYSTEM, alter, mistakes
@@ -25,16 +24,23 @@ def mixture(**fractions) -> dict:
     }
 
 
+def all_units(sizes: list[int], ions: int):
+    """All positive whole numbers of formula units that make so many ions."""
+    if len(sizes) == 1:
+        if ions > 0 and ions % sizes[0] == 0:
+            yield (ions // sizes[0],)
+        return
+    for first in range(1, ions // sizes[0] + 1):
+        for rest in all_units(sizes[1:], ions - first * sizes[0]):
+            yield (first, *rest)
+
+
 def nearest(system: dict, ions: int) -> tuple[float, float]:
     """Largest and squared deviations of the nearest whole numbers, of all that there are."""
-    wanted = list(system["composition"].values())
-    sizes = [sum(atoms_of(name).values()) for name in system["composition"]]
-    deviations = []
-    for units in product(*(range(1, ions // size + 1) for size in sizes)):
-        if sum(n * size for n, size in zip(units, sizes, strict=True)) == ions:
-            off = [abs(n / sum(units) - x) for n, x in zip(units, wanted, strict=True)]
-            deviations.append((round(max(off), 10), round(sum(d * d for d in off), 10)))
-    return min(deviations)
+    names = list(system["composition"])
+    sizes = [sum(atoms_of(name).values()) for name in names]
+    every = (dict(zip(names, units, strict=True)) for units in all_units(sizes, ions))
+    return min(deviations(system, units) for units in every)
 
 
 def deviations(system: dict, units: dict) -> tuple[float, float]:
@@ -55,7 +61,7 @@ MIXTURES = [
 
 
 @pytest.mark.parametrize("system", MIXTURES, ids=lambda s: s["name"])
-@pytest.mark.parametrize("ions", [20, 31, 40, 47])
+@pytest.mark.parametrize("ions", [20, 31, 38])
 def test_the_numbers_are_the_nearest_of_all(system, ions):
     """Against a search through all whole numbers; where there are none, it says so."""
     try:
