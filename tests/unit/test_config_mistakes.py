@@ -251,13 +251,13 @@ MISTAKES = {
         STUDY,
         {"pool/ions": 33},
         "pool.ions: 33 ions do not make whole formula units of KCl",
-        "use a multiple of 2",
+        "use 32 or 34",
     ),
     "half a formula unit at constant volume": (
         STUDY,
         {"simulations/nvt_1200K/ions": 33},
         "simulations.nvt_1200K.ions: 33 ions do not make whole formula units of KCl",
-        "use a multiple of 2",
+        "use 32 or 34",
     ),
     "unknown labeler": (
         STUDY,

@@ -76,7 +76,7 @@ class Study:
         return self.generator.files(self.pool_runs[run])
 
     def md_system(self, system: str, potential: str | None = None) -> dict:
-        """What MD needs of a system: its species and, if named, one of its potentials.
+        """What MD needs of a system: its species, its composition and, if named, one of its potentials.
 
         Species come from the highest charge to the lowest, then by name, whatever their order in
         the file.
@@ -85,6 +85,8 @@ class Study:
         species = content["species"]
         order = sorted(species, key=lambda s: (-species[s].get("charge", 0.0), s))
         part = {"species": {s: canonical(species[s]) for s in order}}
+        if "composition" in content:
+            part["composition"] = canonical(content["composition"])
         if potential is not None:
             part["potential"] = canonical(without_comments(content["potentials"][potential]))
         return part

@@ -45,7 +45,7 @@ config["figure_captions"] = {name: figure.caption for name, figure in FIGURES.it
 
 
 wildcard_constraints:
-    system="[a-z0-9_]+",
+    system="[a-z0-9_-]+",
     pool_run=r"[A-Za-z0-9._+-]+",
     descriptor="frames|atoms",
     set=r"[A-Za-z0-9_]+-n\d+-s\d+",

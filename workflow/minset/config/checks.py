@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ase.data import atomic_numbers
 
+from minset.config.composition_checks import composition_mistakes
 from minset.config.defaults import generator_needs_potential, needs_of_observable
 from minset.config.pool_checks import pool_mistakes
 from minset.config.registries import registry
@@ -26,9 +27,7 @@ def system_mistakes(system: dict) -> list[str]:
                 f"potentials.{name}: {value['potential']} needs charges; add `charge` in e to "
                 f"{' and '.join(f'species.{s}' for s in neutral)}"
             )
-    charge = sum(s.get("charge", 0) * s["count"] for s in species.values())
-    if abs(charge) > 1e-9:
-        mistakes.append(f"species: one formula unit has a charge of {charge:+g} e, it must be 0")
+    mistakes += composition_mistakes(system)
     return mistakes + _fit_mistakes(system["reference"]["density"])
 
 

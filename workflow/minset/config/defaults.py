@@ -39,6 +39,24 @@ def fill_hashes(system: dict) -> list[str]:
     return mistakes
 
 
+def fill_potentials(system: dict) -> list[str]:
+    """Complete each potential by what the rest of the system file decides, like a mixture's pairs.
+
+    Returns
+    -------
+    list of str
+        A line for each potential for which that cannot be.
+    """
+    mistakes = []
+    for name, value in system["potentials"].items():
+        try:
+            record = registry("potentials")[value["potential"]]
+            system["potentials"][name] = record.completed(value, system)
+        except ValueError as error:
+            mistakes.append(f"potentials.{name}.{error}")
+    return mistakes
+
+
 def fill_potential_of_pool(pool: dict, system: dict) -> None:
     """Give a pool that needs a potential the first one, by name, of the study's first system."""
     if generator_needs_potential(pool) and system["potentials"]:

@@ -10,6 +10,7 @@ from minset.config.defaults import (
     fill_hashes,
     fill_masses,
     fill_potential_of_pool,
+    fill_potentials,
 )
 from minset.config.schema import Validator, fill_defaults, schema_file, schema_of
 from minset.config.strict_yaml import parse
@@ -108,10 +109,10 @@ def _pool_of(name: str, path: Path) -> dict:
 
 
 def _read_system(path: Path, say: Callable[[str], None]) -> dict:
-    """A system file with masses and the hashes of its potentials' files."""
+    """A system file with masses, complete potentials and the hashes of their files."""
     system = _read(path, "system", say)
     fill_masses(system)
-    if mistakes := system_mistakes(system) or fill_hashes(system):
+    if mistakes := system_mistakes(system) or fill_potentials(system) or fill_hashes(system):
         raise ConfigError("\n".join(one_line(f"{path}: {m}") for m in mistakes))
     return system
 

@@ -1,12 +1,12 @@
 """Mistakes of a study's simulations, and the density at which they start."""
 
+import contextlib
 from pathlib import Path
 
 from minset.config.registries import registry
 from minset.system import (
     composition,
     density_fit_at,
-    ions_per_formula,
     mass_of,
     reference_density_g_cm3,
 )
@@ -69,8 +69,10 @@ def _observable_mistakes(
     mistakes, ensemble = [], simulation["ensemble"]
     edge_A = None
     density = simulation_density(system, simulation) if known_density else None
-    if density and simulation["ions"] % ions_per_formula(system) == 0:
-        edge_A = cell_edge_A(system, simulation["ions"], density)
+    # numbers of ions that make no whole formula units are a mistake of their own
+    with contextlib.suppress(ValueError):
+        if density:
+            edge_A = cell_edge_A(system, simulation["ions"], density)
     for name in simulation["observables"]:
         record = registry("observables")[name]
         if ensemble not in record.ensembles:

@@ -11,7 +11,7 @@ from minset.md.engines import potential_engine
 from minset.md.run import FINAL, Protocol, run_md
 from minset.md.session import gather, load_atoms, open_lammps
 from minset.potential import contact_A, record_of
-from minset.system import composition, mass_of, name_of
+from minset.system import composition, composition_in_words, mass_of, name_of
 from minset.units import volume_A3
 
 
@@ -33,6 +33,7 @@ def melt(
     Atoms
         With velocities.
     """
+    print(composition_in_words(system, ions))
     rng = np.random.default_rng(seed)
     atoms = _relaxed(random_insertion(system, ions, density_g_cm3, rng), system)
     protocol = Protocol(

@@ -22,6 +22,10 @@ def _of_covalent_radii(system: dict, a: str, b: str) -> float:
     return covalent_contact_A(a, b)
 
 
+def _as_given(value: dict, system: dict) -> dict:
+    return value
+
+
 @dataclass(frozen=True)
 class Potential:
     """A kind of potential: what its value in a system file holds, and how its forces are made.
@@ -43,6 +47,9 @@ class Potential:
         ``files(value)``: paths of the files that the potential reads.
     mistakes
         ``mistakes(value, species)``: what a schema cannot see, one line each, beginning with the key.
+    completed
+        ``completed(value, system)``: the value with what the rest of the system file decides; raises
+        ValueError, beginning with the key, where that cannot be.
     needs_charges
         Whether it needs charges of the species.
     aside
@@ -58,6 +65,7 @@ class Potential:
     contact_A: Callable[[dict, str, str], float] = _of_covalent_radii
     files: Callable[[dict], list[str]] = _nothing
     mistakes: Callable[[dict, list[str]], list[str]] = _nothing
+    completed: Callable[[dict, dict], dict] = _as_given
     needs_charges: bool = False
     aside: frozenset[str] = frozenset({"file"})
     seconds_per_atom: Callable[[dict], float] = _of_lammps

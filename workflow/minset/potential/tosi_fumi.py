@@ -1,41 +1,57 @@
 """Born-Mayer-Huggins-Tosi-Fumi potential of molten salts, with P3M electrostatics.
 
 U(r) = q_i q_j / (4 pi eps0 r) + A exp[(sigma - r)/rho] - C/r^6 - D/r^8 (Fumi and Tosi, J. Phys. Chem.
-Solids 25, 31 and 45, 1964).
+Solids 25, 31 and 45, 1964). Parameters are those of every pair, or those of salts with a mixing rule.
 """
 
+from minset.potential.mixing import RULES, mixed_pairs
 from minset.potential.record import Potential
-from minset.system import pair_names, species_of
+from minset.system import atoms_of, mole_fractions, pair_names, species_of
 
 CUTOFF_A = 12.0
 KSPACE_ACCURACY = 1e-5
 
 _POSITIVE = {"type": "number", "exclusiveMinimum": 0}
-OPTIONS = {
-    "pairs": {
+_PAIRS = {
+    "type": "object",
+    "minProperties": 1,
+    "description": "A exp[(sigma - r)/rho] - C/r^6 - D/r^8 for every pair of species",
+    "propertyNames": {
+        "type": "string",
+        "pattern": "^[A-Z][a-z]?-[A-Z][a-z]?$",
+        "description": "it must be two element symbols like K-Cl",
+    },
+    "additionalProperties": {
         "type": "object",
-        "description": "A exp[(sigma - r)/rho] - C/r^6 - D/r^8 for every pair of species",
-        "propertyNames": {
-            "type": "string",
-            "pattern": "^[A-Z][a-z]?-[A-Z][a-z]?$",
-            "description": "it must be two element symbols like K-Cl",
-        },
-        "additionalProperties": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["A_eV", "rho_A", "sigma_A", "C_eV_A6", "D_eV_A8"],
-            "properties": {
-                "A_eV": _POSITIVE,
-                "rho_A": _POSITIVE,
-                "sigma_A": _POSITIVE,
-                "C_eV_A6": {"type": "number", "minimum": 0},
-                "D_eV_A8": {
-                    "type": "number",
-                    "minimum": 0,
-                    "description": "Physical sign: positive attracts",
-                },
+        "additionalProperties": False,
+        "required": ["A_eV", "rho_A", "sigma_A", "C_eV_A6", "D_eV_A8"],
+        "properties": {
+            "A_eV": _POSITIVE,
+            "rho_A": _POSITIVE,
+            "sigma_A": _POSITIVE,
+            "C_eV_A6": {"type": "number", "minimum": 0},
+            "D_eV_A8": {
+                "type": "number",
+                "minimum": 0,
+                "description": "Physical sign: positive attracts",
             },
         },
+    },
+}
+OPTIONS = {
+    "pairs": _PAIRS,
+    "salts": {
+        "type": "object",
+        "minProperties": 1,
+        "description": "Of a mixture, instead of `pairs`: those of each salt in the system's "
+        "`composition`, by its formula",
+        "additionalProperties": _PAIRS,
+    },
+    "mixing": {
+        "enum": list(RULES),
+        "description": "Rule by which salts mix: that of Wang et al., J. Mol. Liq. 209, 498 (2015), "
+        "as in AL4GAP, J. Chem. Phys. 159, 024802 (2023): 1/rho = sum x/rho, mole-fraction averages "
+        "for pairs of the salts, geometric means of C and D for others, with Tosi and Fumi's A and sigma",
     },
     "published_sign": {
         "type": "boolean",
@@ -75,26 +91,80 @@ def contact_A(system: dict, a: str, b: str) -> float:
 
 
 def mistakes(value: dict, species: list[str]) -> list[str]:
-    """Pairs that are missing, of unknown species, or there twice."""
-    pairs, found = value["pairs"], []
+    """Pairs that are missing, of unknown species, or there twice; salts without a rule."""
+    if "salts" in value:
+        if "pairs" in value:
+            return ["pairs: there are `salts` as well; keep `pairs`, or `salts` with `mixing`"]
+        if "mixing" not in value:
+            return [
+                f"mixing: `salts` need a rule by which they mix; choose from {', '.join(RULES)}"
+            ]
+        return [
+            f"salts.{m}"
+            for salt, pairs in value["salts"].items()
+            for m in _mistakes_of_salt(salt, pairs, species)
+        ]
+    if "mixing" in value:
+        return ["mixing: it mixes `salts`, and there are none; take it away, or give `salts`"]
+    if "pairs" not in value:
+        return ["pairs: missing; give parameters of every pair, or `salts` with `mixing`"]
+    return [f"pairs{m}" for m in _pair_mistakes(value["pairs"], species)]
+
+
+def _mistakes_of_salt(salt: str, pairs: dict, species: list[str]) -> list[str]:
+    """Of a salt's formula and pairs, each beginning with the formula."""
+    try:
+        elements = list(atoms_of(salt))
+    except ValueError:
+        elements = []
+    if not elements or not set(elements) <= set(species):
+        return [f"{salt}: this must be a formula of {', '.join(species)}, as in `composition`"]
+    if len({p["rho_A"] for p in pairs.values()}) > 1:
+        return [f"{salt}: its pairs differ in rho_A; the rule takes one for each salt"]
+    return [f"{salt}{m}" for m in _pair_mistakes(pairs, elements)]
+
+
+def _pair_mistakes(pairs: dict, species: list[str]) -> list[str]:
+    """Pairs that are missing, of other species, or there twice."""
+    found = []
     named = {frozenset(name.split("-")) for name in pairs}
     for name in pair_names(species):
         if frozenset(name.split("-")) not in named:
-            found.append(f"pairs: parameters of {name} are missing")
+            found.append(f": parameters of {name} are missing")
     for name in pairs:
         if unknown := sorted(set(name.split("-")) - set(species)):
-            found.append(f"pairs.{name}: {', '.join(unknown)} is not in species")
+            found.append(f".{name}: {', '.join(unknown)} is not in species")
         other = "-".join(reversed(name.split("-")))
         if name > other and other in pairs:
-            found.append(f"pairs.{name}: the same pair as {other}; keep one")
+            found.append(f".{name}: the same pair as {other}; keep one")
     return found
+
+
+def completed(value: dict, system: dict) -> dict:
+    """Value with the pairs of the system's mixture instead of ``salts`` and ``mixing``.
+
+    Raises
+    ------
+    ValueError
+        If the salts are not those of the system's composition.
+    """
+    if "salts" not in value:
+        return value
+    salts, fractions = value["salts"], mole_fractions(system)
+    if set(salts) != set(fractions):
+        raise ValueError(
+            f"salts: they are {', '.join(salts)}, and the system is made of {', '.join(fractions)}; "
+            "give the pairs of these, under the same formulas"
+        )
+    rest = {key: v for key, v in value.items() if key not in ("salts", "mixing")}
+    return rest | {"pairs": mixed_pairs(salts, fractions)}
 
 
 RECORD = Potential(
     options=OPTIONS,
-    required=("pairs",),
     commands=commands,
     contact_A=contact_A,
     mistakes=mistakes,
+    completed=completed,
     needs_charges=True,
 )
