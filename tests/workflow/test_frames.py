@@ -1,4 +1,4 @@
-"""A study of the user's own labelled frames: no potential, no DFT code, from the file to MD with the model."""
+"""A study of the user's own labelled frames: no potential, no DFT code, to MD with the model."""
 
 import ase.io
 import numpy as np
@@ -24,7 +24,9 @@ sizes: [8]
 seeds: [1]
 labels: {labeler: given}
 models:
-  small: {size: small, training: {batch_size: 2, learning_rate: 2.0e-3, max_epochs: 40, stress_weight: 10}}
+  small:
+    size: small
+    training: {batch_size: 2, learning_rate: 2.0e-3, max_epochs: 40, stress_weight: 10}
 simulations:
   nvt: {ensemble: nvt, ions: 64, temperature_K: 1200, duration_ps: 2, equilibration_ps: 0.2,
     observables: [rdf], limits: {temperature_percent: 1000, energy_eV_atom: 1000}}

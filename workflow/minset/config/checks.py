@@ -79,7 +79,12 @@ def observable_mistakes(study: dict, systems: dict[str, dict]) -> list[str]:
 
 def _composition_mistakes(study: dict, system: dict) -> list[str]:
     """Numbers of ions that make no whole formula units."""
-    numbers = {f"simulations.{n}.ions": s["ions"] for n, s in study["simulations"].items()}
+    # a start from the pool has the composition of its frame
+    numbers = {
+        f"simulations.{name}.ions": settings["ions"]
+        for name, settings in study["simulations"].items()
+        if settings["start"] == "melt"
+    }
     if "ions" in study["pool"]:
         numbers = {"pool.ions": study["pool"]["ions"]} | numbers
     mistakes = []

@@ -1,5 +1,9 @@
 """Any ASE calculator as a potential, such as a universal model, in a process of its own."""
 
+import functools
+import json
+import os
+
 import numpy as np
 
 from minset.calculators import CalculatorProcess
@@ -54,9 +58,7 @@ def evaluator(system: dict, numbers: np.ndarray, threads: int) -> tuple[Evaluato
     """
     value = system["potential"]
     require_same(value, value["files"])
-    process = CalculatorProcess(
-        value["calculator"], value["parameters"], value.get("python"), threads
-    )
+    process = _process(json.dumps(value, sort_keys=True), threads, os.getpid())
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
         shortest = shortest_A(numbers, positions, cell)
@@ -78,6 +80,13 @@ def evaluator(system: dict, numbers: np.ndarray, threads: int) -> tuple[Evaluato
         )
 
     return evaluate, process.version
+
+
+@functools.lru_cache(maxsize=1)
+def _process(value: str, threads: int, owner: int) -> CalculatorProcess:
+    """The calculator, made once for all frames of a job: models take seconds to load."""
+    given = json.loads(value)
+    return CalculatorProcess(given["calculator"], given["parameters"], given.get("python"), threads)
 
 
 def mistakes(value: dict, species: list[str]) -> list[str]:
