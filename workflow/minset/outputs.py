@@ -139,9 +139,9 @@ def _selection(study: Study) -> Inputs:
 def _labels(study: Study) -> Inputs:
     return Inputs(
         runs=[
-            (f"{study.folder('label')}/{name}/part-{part}.csv", {"set": name})
+            (table, {"set": name})
             for name in [HELD_OUT, *study.ordered_sets]
-            for part in study.label_parts(name)
+            for table in study.label_tables(name)
         ]
     )
 

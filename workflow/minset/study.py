@@ -207,6 +207,11 @@ class Study:
             range(math.ceil(self.frames_of(name) / self.settings["labels"]["frames_per_job"]))
         )
 
+    def label_tables(self, name: str) -> list[str]:
+        """Tables of the jobs that label a set."""
+        folder = f"{self.folder('label')}/{name}"
+        return [f"{folder}/part-{part}.csv" for part in self.label_parts(name)]
+
     def label_settings(self, system: str) -> dict:
         """Settings of the labeler for a system that decide what a label is."""
         settings = self._labeler_settings(system)

@@ -77,7 +77,7 @@ def placed(pattern, wildcards):
 
 def label_tables(sets):
     """Tables of the jobs that label some sets."""
-    return [f"{LABEL}/{name}/part-{part}.csv" for name in sets for part in study.label_parts(name)]
+    return [table for name in sets for table in study.label_tables(name)]
 
 
 def model_files(runs):
