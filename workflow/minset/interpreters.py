@@ -30,7 +30,7 @@ def interpreter(python: str | None) -> str:
     CalculatorUnusable
         If there is none.
     """
-    found = shutil.which(python or sys.executable)
+    found = shutil.which(os.path.expanduser(python or sys.executable))
     if found is None:
         raise CalculatorUnusable(
             f"there is no Python {python!r} here to run the calculator: make its environment, or set "
