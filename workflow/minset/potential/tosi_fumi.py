@@ -119,9 +119,11 @@ def _mistakes_of_salt(salt: str, pairs: dict, species: list[str]) -> list[str]:
         elements = []
     if not elements or not set(elements) <= set(species):
         return [f"{salt}: this must be a formula of {', '.join(species)}, as in `composition`"]
+    if wrong := _pair_mistakes(pairs, elements):
+        return [f"{salt}{m}" for m in wrong]
     if len({p["rho_A"] for p in pairs.values()}) > 1:
         return [f"{salt}: its pairs differ in rho_A; the rule takes one for each salt"]
-    return [f"{salt}{m}" for m in _pair_mistakes(pairs, elements)]
+    return []
 
 
 def _pair_mistakes(pairs: dict, species: list[str]) -> list[str]:
