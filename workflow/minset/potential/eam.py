@@ -14,6 +14,7 @@ from minset.md.session import quoted
 from minset.potential.record import Potential
 from minset.system import species_of
 
+_REPOSITORY = Path(__file__).parents[3]
 STYLES = {".eam.alloy": "eam/alloy", ".eam.fs": "eam/fs", ".eam": "eam"}
 OPTIONS = {
     "file": {
@@ -31,15 +32,16 @@ OPTIONS = {
 
 
 def found(file: str) -> Path:
-    """Path of a potential file: as given, else in LAMMPS's own potentials folder.
+    """Path of a potential file: from here or the repository, else in LAMMPS's own potentials folder.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     """
-    if Path(file).is_file():
-        return Path(file)
+    for path in (Path(file), _REPOSITORY / file):
+        if path.is_file():
+            return path
     folders = [folder for folder in _lammps_folders() if folder.is_dir()]
     for folder in folders:
         if (folder / file).is_file():
