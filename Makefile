@@ -1,7 +1,8 @@
 # make demo [STUDY=demo-classical]   set up what is missing, run a study, write its report
 # make status [STUDY=demo]           what of a study is done, running and failed, and the time left
-# make test                          set up what is missing, run all tests but those of faults
+# make test                          set up what is missing, run all tests but those of faults and the slow ones
 # make test-faults                   the same for those: kills, full disks, time limits, lost nodes
+# make test-slow                     the same for those: a study of each system that comes with minset
 # make fuzz [FUZZ=20]                the fuzz tests with FUZZ times as many inputs as in make test (15 minutes)
 # make bench [BENCH="--quick"]       set up what is missing, compare speed with schnetpack's own tools
 STUDY ?= demo
@@ -11,7 +12,7 @@ REPORT = results/report-$(STUDY).html
 NEEDS_CP2K = $(shell grep -qs 'labeler: cp2k' config/studies/$(STUDY).yaml && echo cp2k)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo status test test-faults fuzz bench lint setup
+.PHONY: demo status test test-faults test-slow fuzz bench lint setup
 
 demo:
 	@envs/setup.sh minset mdsuite $(NEEDS_CP2K)
@@ -27,10 +28,13 @@ setup:
 	@envs/setup.sh dev mdsuite cp2k slurm
 
 test: setup
-	python -m pytest -m "not faults" tests
+	python -m pytest -m "not faults and not slow" tests
 
 test-faults: setup
 	python -m pytest -m faults tests
+
+test-slow: setup
+	python -m pytest -m slow tests
 
 fuzz: setup
 	MINSET_FUZZ=$(FUZZ) python -m pytest -q --timeout 0 tests/fuzz

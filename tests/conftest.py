@@ -14,6 +14,8 @@ SYSTEMS = {
     "kcl": ("demo-classical", "bmhtf"),
     "nacl": ("nacl-selectors", "bmhtf"),
     "al": ("demo-metal", "mendelev"),
+    "ni": ("nickel", "zhang"),
+    "au": ("gold", "foiles"),
 }
 
 

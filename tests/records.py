@@ -199,6 +199,7 @@ RECORDS = {
             ("pairs",),
             needs_charges=True,
             files=lambda value: [],
+            completed=lambda value, system: value,
             mistakes=pair_mistakes,
         ),
         "eam": entry(
@@ -206,6 +207,7 @@ RECORDS = {
             ("file",),
             needs_charges=False,
             files=lambda value: [value["file"]],
+            completed=lambda value, system: value,
             mistakes=lambda value, species: [],
         ),
     },

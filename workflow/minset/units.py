@@ -11,6 +11,7 @@ HARTREE_EV = _ase.Hartree
 BOHR_A = _ase.Bohr
 HARTREE_BOHR_EV_A = HARTREE_EV / BOHR_A
 GPA_EV_A3 = _ase.GPa
+KJ_MOL_EV = _ase.kJ / _ase.mol
 BAR_EV_A3 = 1e5 * _ase.Pascal
 # u/A^3 in g/cm^3
 U_A3_G_CM3 = _ase._amu * 1e3 / 1e-24

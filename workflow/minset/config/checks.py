@@ -6,6 +6,12 @@ from ase.data import atomic_numbers
 
 from minset.config.composition_checks import composition_mistakes
 from minset.config.defaults import generator_needs_potential, needs_of_observable
+from minset.config.plausibility import (
+    charge_mistakes,
+    density_mistakes,
+    fit_mistakes,
+    mass_mistakes,
+)
 from minset.config.pool_checks import pool_mistakes
 from minset.config.registries import registry
 from minset.config.simulation_checks import simulation_mistakes
@@ -27,8 +33,11 @@ def system_mistakes(system: dict) -> list[str]:
                 f"potentials.{name}: {value['potential']} needs charges; add `charge` in e to "
                 f"{' and '.join(f'species.{s}' for s in neutral)}"
             )
-    mistakes += composition_mistakes(system)
-    return mistakes + _fit_mistakes(system["reference"]["density"])
+    mistakes += composition_mistakes(system) + charge_mistakes(species)
+    if not unknown:
+        mistakes += mass_mistakes(species)
+    fits, melting = system["reference"]["density"], system.get("melting_point_K", {}).get("value")
+    return mistakes + (_fit_mistakes(fits) or fit_mistakes(fits, melting))
 
 
 def _fit_mistakes(fits: list[dict]) -> list[str]:
@@ -49,6 +58,7 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     """Mistakes of a study in view of one of its systems, each beginning with its key."""
     mistakes = _composition_mistakes(study, system)
     mistakes += _potential_mistakes(study, system, system_path)
+    mistakes += _density_mistakes(study, system)
     mistakes += pool_mistakes(study)
     for name in study["selectors"]:
         mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name)]
@@ -94,6 +104,21 @@ def _composition_mistakes(study: dict, system: dict) -> list[str]:
         except ValueError as error:
             mistakes.append(f"{key}: {error}")
     return mistakes
+
+
+def _density_mistakes(study: dict, system: dict) -> list[str]:
+    """Densities of the pool's and the simulations' starts that are far from the system's."""
+    fits, pool = system["reference"]["density"], study["pool"]
+    # a ramp has two temperatures, a grid many: the fit changes by much less than a factor of 2
+    temperature = next(iter(pool.get("temperature_K") or pool.get("temperatures_K") or [0]))
+    places = {"pool": pool | {"temperature_K": temperature}}
+    places |= {f"simulations.{name}": s for name, s in study["simulations"].items()}
+    return [
+        f"{key}.{mistake}"
+        for key, place in places.items()
+        if isinstance(density := place.get("density_g_cm3"), int | float)
+        for mistake in density_mistakes(fits, place["temperature_K"], density)
+    ]
 
 
 def _potential_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:

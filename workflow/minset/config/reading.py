@@ -12,6 +12,7 @@ from minset.config.defaults import (
     fill_potential_of_pool,
     fill_potentials,
 )
+from minset.config.doubts import doubts
 from minset.config.schema import Validator, fill_defaults, schema_file, schema_of
 from minset.config.strict_yaml import parse
 from minset.config.version_1 import upgraded
@@ -52,7 +53,8 @@ def load_study(
     folder
         Holds ``studies/`` and ``systems/``.
     say
-        Takes a line for each file of version 0.1, with the new names of its keys.
+        Takes a line for each file of version 0.1, with the new names of its keys, and one for each
+        doubt, see ``minset.config.doubts``.
 
     Returns
     -------
@@ -87,6 +89,8 @@ def load_study(
     if mistakes:
         # what does not depend on the system is found once for each
         raise ConfigError("\n".join(dict.fromkeys(map(one_line, mistakes))))
+    for doubt in doubts(study, systems):
+        say(one_line(f"{path}: {doubt}"))
     return study, systems
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+_REPOSITORY = Path(__file__).parents[3]
 SHA256 = {
     "type": "string",
     "pattern": "^[0-9a-f]{64}$",
@@ -14,7 +15,7 @@ SHA256 = {
 
 
 def found(file: str, endings: tuple[str, ...] = ("",)) -> Path:
-    """Path of a potential file: as given, else in LAMMPS's own potentials folder.
+    """Path of a potential file: from here or the repository, else in LAMMPS's own potentials folder.
 
     Parameters
     ----------
@@ -28,8 +29,9 @@ def found(file: str, endings: tuple[str, ...] = ("",)) -> Path:
     FileNotFoundError
         If there is no such file.
     """
-    if Path(file).is_file():
-        return Path(file)
+    for path in (Path(file), _REPOSITORY / file):
+        if path.is_file():
+            return path
     folders = [folder for folder in _lammps_folders() if folder.is_dir()]
     for folder in folders:
         if (folder / file).is_file():

@@ -7,6 +7,7 @@ Solids 25, 31 and 45, 1964). Parameters are those of every pair, or those of sal
 from minset.potential.mixing import RULES, mixed_pairs
 from minset.potential.record import Potential
 from minset.system import atoms_of, mole_fractions, pair_names, species_of
+from minset.units import KJ_MOL_EV
 
 CUTOFF_A = 12.0
 KSPACE_ACCURACY = 1e-5
@@ -119,13 +120,15 @@ def _mistakes_of_salt(salt: str, pairs: dict, species: list[str]) -> list[str]:
         elements = []
     if not elements or not set(elements) <= set(species):
         return [f"{salt}: this must be a formula of {', '.join(species)}, as in `composition`"]
+    if wrong := _pair_mistakes(pairs, elements):
+        return [f"{salt}{m}" for m in wrong]
     if len({p["rho_A"] for p in pairs.values()}) > 1:
         return [f"{salt}: its pairs differ in rho_A; the rule takes one for each salt"]
-    return [f"{salt}{m}" for m in _pair_mistakes(pairs, elements)]
+    return []
 
 
 def _pair_mistakes(pairs: dict, species: list[str]) -> list[str]:
-    """Pairs that are missing, of other species, or there twice."""
+    """Pairs that are missing, of other species, there twice, or in other units."""
     found = []
     named = {frozenset(name.split("-")) for name in pairs}
     for name in pair_names(species):
@@ -137,6 +140,21 @@ def _pair_mistakes(pairs: dict, species: list[str]) -> list[str]:
         other = "-".join(reversed(name.split("-")))
         if name > other and other in pairs:
             found.append(f".{name}: the same pair as {other}; keep one")
+    return found + [f".{name}.{m}" for name, p in pairs.items() for m in _unit_mistakes(p)]
+
+
+def _unit_mistakes(p: dict) -> list[str]:
+    """Parameters in kJ/mol or nm: of alkali halides A is 0.16 to 0.42 eV, sigma 1.6 to 3.9 A and rho
+    0.28 to 0.43 A."""
+    found = []
+    if p["A_eV"] > 5:
+        found.append(
+            f"A_eV: {p['A_eV']:g} eV looks like kJ/mol: {p['A_eV']:g} kJ/mol are "
+            f"{p['A_eV'] * KJ_MOL_EV:.4g} eV"
+        )
+    for key, least in (("sigma_A", 0.5), ("rho_A", 0.1)):
+        if p[key] < least:
+            found.append(f"{key}: {p[key]:g} A looks like nm: {p[key]:g} nm are {p[key] * 10:g} A")
     return found
 
 
