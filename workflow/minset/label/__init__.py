@@ -3,10 +3,11 @@
 A new labeler is one module with a ``RECORD``, and one line here.
 """
 
-from minset.label import calculator, cp2k, potential
+from minset.label import calculator, cp2k, espresso, potential
 
 LABELERS = {
     "ase": calculator.RECORD,
     "cp2k": cp2k.RECORD,
+    "espresso": espresso.RECORD,
     "potential": potential.RECORD,
 }
