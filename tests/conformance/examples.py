@@ -5,6 +5,7 @@ frames, it gets a line here, and the test that misses it says which.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,6 +97,12 @@ _ESPRESSO = {
     "input": {"system": {"ecutwfc": 12}, "electrons": {"conv_thr": 1e-9}},
     "kpoints": [1, 1, 1],
 }
+_FAKE_VASP = Path(__file__).parents[1] / "fake_vasp"
+_VASP = {
+    "potcars": {"K": "K_sv", "Cl": "Cl"},
+    "incar": {"ENCUT": 520, "EDIFF": 1e-6, "ISMEAR": 0, "SIGMA": 0.05},
+    "kpoints": [1, 1, 1],
+}
 _LENNARD_JONES = {"sigma": 2.7, "epsilon": 0.2, "rc": 5.5, "smooth": True}
 
 # LABELERS: the smallest calculation for a frame of KCl, or of other species that the section names
@@ -124,6 +131,17 @@ LABELERS = {
         1e-3,
         program="pw.x",
         files=_PSEUDOPOTENTIALS,
+    ),
+    # a program that stands for VASP, which is not free
+    "vasp": Labelling(
+        {"vasp": _VASP},
+        {
+            "command": f"{sys.executable} {_FAKE_VASP / 'vasp.py'}",
+            "potcar_folder": str(_FAKE_VASP / "potcars"),
+            "timeout_s": 300,
+        },
+        _rocksalt(),
+        1e-4,
     ),
 }
 

@@ -16,8 +16,8 @@ from ase.build import bulk
 from minset.label import LABELERS, espresso
 from minset.label.batch import label_batch
 from minset.label.check import check_label
-from minset.label.espresso_input import kpoints_of
 from minset.label.espresso_output import complaint, parse_output, scf_steps, scf_verdict, version_of
+from minset.label.kpoints import kpoints_of
 from minset.label.store import LabelerUnusable, LabelFailed, canonical_json
 
 PSEUDOPOTENTIALS = Path("/usr/share/espresso/pseudo")

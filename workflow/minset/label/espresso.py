@@ -21,6 +21,7 @@ from minset.label.espresso_output import (
     version_of,
 )
 from minset.label.input_files import content_hashes, require_unchanged
+from minset.label.kpoints import GRID_OPTIONS, grid_mistake, grid_of
 from minset.label.program import Program, command_mistake, crash, launch_command, run_program
 from minset.label.record import Labeler
 from minset.label.store import LabelFailed, RawLabel
@@ -36,20 +37,6 @@ DEFAULTS = {"command": "pw.x", "timeout_s": 14400}
 # how a label is reached, not what it is; pseudopotentials count by their hash
 _EFFORT = frozenset({"command", "timeout_s", "how", "pseudo_folder", "pseudo_files"})
 _SECTIONS = ("control", "system", "electrons", "ions", "cell", "fcp", "rism")
-_GRID = {
-    "kpoints": {
-        "type": "array",
-        "minItems": 3,
-        "maxItems": 3,
-        "items": {"type": "integer", "minimum": 1},
-        "description": "Grid of k-points around Gamma; the system file's when absent",
-    },
-    "kspacing_inverse_A": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "description": "Instead of kpoints: largest distance between them in 1/A, 2 pi in it",
-    },
-}
 OPTIONS = {
     "input": {
         "type": "object",
@@ -59,7 +46,7 @@ OPTIONS = {
         },
         "description": "Keys of pw.x by section, in its units, on top of the system file's",
     },
-    **_GRID,
+    **GRID_OPTIONS,
     "pseudo_folder": {
         "type": "string",
         "minLength": 1,
@@ -97,7 +84,7 @@ def settings_of(system: dict, given: dict) -> dict[str, Any]:
     return {
         "input": decides,
         "how": how,
-        **_grid(section, given),
+        **grid_of(section, given),
         "pseudopotentials": content_hashes(paths),
         "pseudo_files": files,
         "pseudo_folder": folder,
@@ -118,19 +105,9 @@ def mistakes(system: dict, given: dict) -> list[str]:
         known = ", ".join(_SECTIONS)
         return [f"labels.settings.input: no section {unknown[0]} in pw.x; known are {known}"]
     found = [f"labels.settings.input.{m} ({where})" for m in input_mistakes(merged(*inputs))]
-    if sum(value is not None for value in _grid(section, given).values()) != 1:
-        found.append(
-            f"labels.settings.kpoints: give either kpoints or kspacing_inverse_A, here or in {where}"
-        )
-    if mistake := command_mistake(given.get("command", "pw.x"), DEFAULTS["command"]):
-        found.append(mistake)
+    of_command = command_mistake(given.get("command", "pw.x"), DEFAULTS["command"])
+    found += [m for m in (grid_mistake(section, given, where), of_command) if m]
     return found + _pseudo_mistakes(system, given, where)
-
-
-def _grid(section: dict, given: dict) -> dict[str, Any]:
-    """``kpoints`` and ``kspacing_inverse_A``, both from the study if it gives one of them."""
-    source = given if any(key in given for key in _GRID) else section
-    return {key: source.get(key) for key in _GRID}
 
 
 def _pseudo_folder(given: dict) -> str:

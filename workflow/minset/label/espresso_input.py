@@ -2,12 +2,13 @@
 
 import difflib
 import io
-import math
 import re
 
 from ase import Atoms
 from ase.io.espresso import write_espresso_in
 from ase.io.espresso_namelist.keys import pw_keys
+
+from minset.label.kpoints import kpoints_of
 
 # set here, whatever the study: one self-consistent calculation with forces and stress, no large files
 FORCED = {
@@ -116,9 +117,3 @@ def pw_input(
     text = io.StringIO()
     write_espresso_in(text, plain, namelists, pseudopotentials, **given)
     return text.getvalue()
-
-
-def kpoints_of(atoms: Atoms, kspacing_inverse_A: float) -> list[int]:
-    """Smallest grid (3,) whose points are no farther apart than a distance in 1/A, 2 pi in it."""
-    lengths = 2 * math.pi * atoms.cell.reciprocal().lengths()
-    return [max(1, math.ceil(length / kspacing_inverse_A - 1e-9)) for length in lengths]
