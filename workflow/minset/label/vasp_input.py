@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.vasp import create_input
 from ase.io.vasp import write_vasp
 
 # one self-consistent calculation with forces and stress, no large files
@@ -29,6 +28,9 @@ _KINDS = ("float", "exp", "string", "int", "bool", "list_int", "list_bool", "lis
 
 def known_tags() -> set[str]:
     """Tags of an INCAR file that ASE knows."""
+    # takes a second, and matplotlib
+    from ase.calculators.vasp import create_input
+
     lists = [getattr(create_input, f"{kind}_keys") for kind in _KINDS]
     return {tag.upper() for tags in lists for tag in tags}
 
