@@ -25,7 +25,7 @@ status:
 	@python scripts/status.py $(STUDY)
 
 setup:
-	@envs/setup.sh dev mdsuite cp2k slurm
+	@envs/setup.sh dev mdsuite cp2k slurm espresso
 
 test: setup
 	python -m pytest -m "not faults and not slow" tests

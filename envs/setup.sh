@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set up what a study or the tests need, with pip and the system's packages, no conda.
-#   envs/setup.sh minset | mdsuite | chgnet | dev | cp2k | slurm
+#   envs/setup.sh minset | mdsuite | chgnet | dev | cp2k | slurm | espresso
 # Each environment is made once and again when its lock file changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -89,9 +89,16 @@ slurm() {
         say "SLURM is missing and cannot be installed from here: its tests will be skipped"
 }
 
+# only for the tests of the labeler, which need its package of pseudopotentials too
+espresso() {
+    command -v pw.x > /dev/null && [ -d /usr/share/espresso/pseudo ] && return
+    system_packages "Quantum ESPRESSO" quantum-espresso quantum-espresso-data ||
+        say "Quantum ESPRESSO is missing and cannot be installed from here: its tests will be skipped"
+}
+
 for part in "$@"; do
     case $part in
-        minset | dev | mdsuite | chgnet | cp2k | slurm) "$part" ;;
+        minset | dev | mdsuite | chgnet | cp2k | slurm | espresso) "$part" ;;
         *)
             say "unknown part $part" >&2
             exit 2

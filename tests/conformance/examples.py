@@ -5,6 +5,7 @@ frames, it gets a line here, and the test that misses it says which.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,7 +88,8 @@ def _two_ions():
 
 class Labelling(NamedTuple):
     """What a system file must say, the study's settings, a frame, the accuracy of a force in eV/A, the
-    program without which there is no label, and whether it takes anything from a system file."""
+    program without which there is no label, whether it takes anything from a system file, and a folder
+    whose files belong to the key."""
 
     section: dict
     given: dict
@@ -95,6 +97,7 @@ class Labelling(NamedTuple):
     accuracy_eV_A: float
     program: str | None = None
     of_system: bool = True
+    files: str | None = None
 
 
 _SMALLEST = {"K": "GTH-PBE-q9", "Cl": "GTH-PBE-q7"}
@@ -108,9 +111,21 @@ _CP2K = {
     },
 }
 
+_PSEUDOPOTENTIALS = "/usr/share/espresso/pseudo"
+_ESPRESSO = {
+    "pseudopotentials": {"Al": "Al.pz-vbc.UPF", "As": "As.pz-bhs.UPF"},
+    "input": {"system": {"ecutwfc": 12}, "electrons": {"conv_thr": 1e-9}},
+    "kpoints": [1, 1, 1],
+}
+_FAKE_VASP = Path(__file__).parents[1] / "fake_vasp"
+_VASP = {
+    "potcars": {"K": "K_sv", "Cl": "Cl"},
+    "incar": {"ENCUT": 520, "EDIFF": 1e-6, "ISMEAR": 0, "SIGMA": 0.05},
+    "kpoints": [1, 1, 1],
+}
 _LENNARD_JONES = {"sigma": 2.7, "epsilon": 0.2, "rc": 5.5, "smooth": True}
 
-# LABELERS: the smallest calculation for a frame of KCl
+# LABELERS: the smallest calculation for a frame of KCl, or of other species that the section names
 LABELERS = {
     "ase": Labelling(
         {},
@@ -129,6 +144,25 @@ LABELERS = {
         _two_ions(),
         5e-3,
         program="cp2k.psmp",
+    ),
+    "espresso": Labelling(
+        {"espresso": _ESPRESSO, "species": {"Al": {"count": 1}, "As": {"count": 1}}},
+        {"pseudo_folder": _PSEUDOPOTENTIALS, "timeout_s": 300},
+        bulk("AlAs", "zincblende", a=5.66),
+        1e-3,
+        program="pw.x",
+        files=_PSEUDOPOTENTIALS,
+    ),
+    # a program that stands for VASP, which is not free
+    "vasp": Labelling(
+        {"vasp": _VASP},
+        {
+            "command": f"{sys.executable} {_FAKE_VASP / 'vasp.py'}",
+            "potcar_folder": str(_FAKE_VASP / "potcars"),
+            "timeout_s": 300,
+        },
+        _rocksalt(),
+        1e-4,
     ),
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from studies import CONFIG, GRID, STUDY, alter, mistakes
+from studies import CONFIG, GRID, STUDY, SYSTEM, alter, mistakes
 
 from minset.config import load_study
 from minset.config.reading import _read_system
@@ -117,11 +117,33 @@ def test_what_is_no_file_of_version_0_1_stays_as_it_is(content):
 
 
 GAP = {"model": "gap"}
+POTCARS = Path(__file__).parents[1] / "fake_vasp/potcars"
+# labelers that need files, of which the content says nothing here
+FILES = {
+    "espresso": {"pseudo_folder": str(POTCARS / "Cl")},
+    "vasp": {"potcar_folder": str(POTCARS)},
+}
+SECTIONS = {
+    "espresso": {
+        "pseudopotentials": {"K": "POTCAR", "Cl": "POTCAR"},
+        "input": {"system": {"ecutwfc": 60}},
+        "kspacing_inverse_A": 0.3,
+    },
+    "vasp": {"potcars": {"K": "K_sv", "Cl": "Cl"}, "incar": {"ENCUT": 500}, "kpoints": [1, 1, 1]},
+}
 # where each registry's names stand, in the file and in messages, and content that is right for each entry
 CHOICES = {
     "descriptors": ("descriptors/descriptor", "descriptors.descriptor", {}),
     "generators": ("pool/generator", "pool.generator", {"npt_grid": {"pool": GRID}}),
-    "labelers": ("labels/labeler", "labels.labeler", {}),
+    "labelers": (
+        "labels/labeler",
+        "labels.labeler",
+        {
+            "ase": {"labels": {"labeler": "ase", "settings": {"calculator": "ase.calculators:X"}}},
+            "espresso": {"labels": {"labeler": "espresso"} | {"settings": FILES["espresso"]}},
+            "vasp": {"labels": {"labeler": "vasp"} | {"settings": FILES["vasp"]}},
+        },
+    ),
     "models": ("models/small/model", "models.small.model", {"gap": {"models/small": GAP}}),
     "selectors": (
         "selectors/random/selector",
@@ -140,6 +162,7 @@ CHOICES = {
 @pytest.mark.parametrize("name", CHOICES)
 def test_allowed_names_are_those_of_the_registry(name, config):
     place, key, contents = CHOICES[name]
+    alter(config, SYSTEM, SECTIONS)
     text = (config / STUDY).read_text()
     alter(config, STUDY, {place: "no_such_thing"})
     names = ", ".join(sorted(registry(name)))

@@ -30,7 +30,7 @@ def mistakes(tmp_path, text: str) -> list[str]:
 
 
 def test_the_site_that_comes_with_minset_is_empty():
-    empty = {"account": None, "partitions": {}, "gpu_model": None, "cp2k_modules": []}
+    empty = {"account": None, "partitions": {}, "gpu_model": None, "modules": {}}
     assert read_site(PROFILES / "slurm/site.yaml") == empty
 
 
@@ -73,7 +73,7 @@ def test_a_job_asks_for_the_account_that_was_written(name, cluster, monkeypatch)
 SITE = """
 account: 0123
 gpu_model: 1e3
-cp2k_modules: [gcc/13.2, 2024.10]
+modules: {cp2k: [gcc/13.2, 2024.10], vasp: [1e3]}
 partitions:
   '0123': {max_runtime: 4320, max_mem_mb: 190000, available_gpu_models: ['1e3', a100]}
   gpu: {max_gpu: 4, cluster: '1'}
@@ -84,9 +84,15 @@ def test_all_names_of_a_site_are_text(tmp_path):
     found = site(tmp_path, SITE)
     assert found["account"] == "0123"
     assert found["gpu_model"] == "1e3"
-    assert found["cp2k_modules"] == ["gcc/13.2", "2024.10"]
+    assert found["modules"] == {"cp2k": ["gcc/13.2", "2024.10"], "vasp": ["1e3"]}
     assert found["partitions"]["0123"]["available_gpu_models"] == ["1e3", "a100"]
     assert found["partitions"]["gpu"] == {"max_gpu": 4, "cluster": "1"}
+
+
+def test_modules_by_their_old_key_are_those_of_cp2k(tmp_path):
+    assert site(tmp_path, "cp2k_modules: [2024.10]")["modules"] == {"cp2k": ["2024.10"]}
+    both = site(tmp_path, "cp2k_modules: [a]\nmodules: {cp2k: [b], vasp: [c]}")
+    assert both["modules"] == {"cp2k": ["b"], "vasp": ["c"]}
 
 
 MISTAKES = {
@@ -111,7 +117,13 @@ MISTAKES = {
     "account that a shell would read": ("account: $HOME", "account: '$HOME' is no name"),
     "accounts in a list": ("account: [a, b]", "account: ['a', 'b'] is no name"),
     "GPU with a hyphen": ("gpu_model: tesla-v100", "gpu_model: 'tesla-v100' is no name"),
-    "modules as text": ("cp2k_modules: cp2k/2024.3", "cp2k_modules: it must be a list of names"),
+    "modules as text": ("modules: {vasp: vasp/6}", "modules.vasp: it must be a list of names"),
+    "modules as text, old key": ("cp2k_modules: cp2k/2024.3", "cp2k_modules: it must be a list of"),
+    "modules of nothing": ("modules: [cp2k/2024.3]", "modules: it must have lists of names by lab"),
+    "modules of no labeler": (
+        "modules: {vsap: [a]}",
+        "modules.vsap: there is no such labeler; choo",
+    ),
     "no YAML": ("account: [a", "is not valid YAML"),
     "a date that is none": ("gpu_model: 2026-99-99", "must be quoted"),
     "no keys": ("- account", "it must have keys"),

@@ -218,7 +218,7 @@ def test_rules_that_need_cp2k_can_load_modules_instead(tmp_path, study, loaded):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     shutil.copy(REPOSITORY / "Snakefile", tmp_path)
     site = tmp_path / "profiles/slurm/site.yaml"
-    content = yaml.safe_load(site.read_text()) | {"cp2k_modules": ["cp2k/2024.3"]}
+    content = yaml.safe_load(site.read_text()) | {"modules": {"cp2k": ["cp2k/2024.3"]}}
     site.write_text(yaml.safe_dump(content))
     modules = {rule.name: rule.env_modules for rule in rules(tmp_path, study) if rule.env_modules}
     assert {name: list(env.names) for name, env in modules.items() if env.names} == (

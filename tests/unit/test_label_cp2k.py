@@ -14,7 +14,7 @@ import pytest
 from ase import Atoms
 
 import minset
-from minset.label import LABELERS, cp2k, cp2k_input, cp2k_output, cp2k_run
+from minset.label import LABELERS, cp2k, cp2k_input, cp2k_output, cp2k_run, program
 from minset.label.batch import label_batch
 from minset.label.check import check_label, net_force_eV_A
 from minset.label.store import LabelerUnusable, LabelFailed, read_label
@@ -483,7 +483,7 @@ def test_threads_of_a_command():
         ("true", ["true"], "4"),
         ("env -n {threads} x", ["env", "-n", "4", "x"], "1"),
     ):
-        argv, environment = cp2k_run.launch_command(command, 4)
+        argv, environment = program.launch_command(cp2k_run.CP2K, command, 4)
         assert argv == [shutil.which(words[0]), *words[1:]]
         assert environment["OMP_NUM_THREADS"] == openmp
 

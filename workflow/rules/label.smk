@@ -23,7 +23,7 @@ rule label:
     conda:
         f"../../envs/{study.labeler.environment}.yaml"
     envmodules:
-        *(SITE["cp2k_modules"] if study.labeler.environment == "cp2k" else []),
+        *SITE["modules"].get(study.labeler.name, []),
     threads: study.settings["labels"]["processes"] * study.settings["labels"]["cores"]
     resources:
         **resources_of("label"),

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import yaml
 
+from minset.config.registries import registry
 from minset.config.words import ConfigError, one_line
 
 _LIMITS = ("max_runtime", "max_mem_mb", "max_gpu")
 _NOTHING = ("", "~", "null", "Null", "NULL")
+# of version 0.1, still read
+_OLD_MODULES = "cp2k_modules"
 _ACCOUNT = r"[A-Za-z0-9_.@+-]+([ ,]+[A-Za-z0-9_.@+-]+)*"
 _MODULE = r"[A-Za-z0-9_.@+:/-]+"
 
@@ -29,7 +32,7 @@ def read_site(path: Path) -> dict:
     -------
     dict
         ``account`` and ``gpu_model``, text or None; ``partitions``, their limits in minutes and MB by
-        their names; ``cp2k_modules``, names.
+        their names; ``modules``, lists of names by labeler.
 
     Raises
     ------
@@ -37,13 +40,15 @@ def read_site(path: Path) -> dict:
         With a line for each mistake.
     """
     path = Path(path)
-    site = {"account": None, "partitions": {}, "gpu_model": None, "cp2k_modules": []}
+    site = {"account": None, "partitions": {}, "gpu_model": None, "modules": {}}
     # as it is written, where all is text, and as YAML means it
     written, meant = _parse(path, yaml.BaseLoader), _parse(path, yaml.SafeLoader)
     if not isinstance(written, dict):
         raise ConfigError(f"{path}: it must have keys, of {', '.join(site)}")
     mistakes = [
-        f"{key}: unknown key; known are {', '.join(site)}" for key in written if key not in site
+        f"{key}: unknown key; known are {', '.join(site)}"
+        for key in written
+        if key not in (*site, _OLD_MODULES)
     ]
     for key, pattern in (("account", _ACCOUNT), ("gpu_model", r"[A-Za-z0-9_.]+")):
         value = written.get(key, "")
@@ -51,12 +56,15 @@ def read_site(path: Path) -> dict:
             mistakes.append(f"{key}: {value!r} is no name; its letters must be of {pattern}")
         elif value not in _NOTHING:
             site[key] = value
-    if meant.get("cp2k_modules"):
-        site["cp2k_modules"] = modules = written["cp2k_modules"]
-        if not isinstance(modules, list) or not all(_is_name(m, _MODULE) for m in modules):
-            mistakes.append(
-                "cp2k_modules: it must be a list of names, like [gcc/13.2, cp2k/2024.3]"
-            )
+    if meant.get("modules"):
+        site["modules"] = written["modules"]
+        mistakes += _modules_mistakes(written["modules"])
+    if meant.get(_OLD_MODULES):
+        old = {"cp2k": written[_OLD_MODULES]}
+        if found := _modules_mistakes(old):
+            mistakes += [m.replace("modules.cp2k", _OLD_MODULES) for m in found]
+        elif isinstance(site["modules"], dict):
+            site["modules"] = old | site["modules"]
     if meant.get("partitions"):
         site["partitions"] = meant["partitions"]
         mistakes += _partition_mistakes(meant["partitions"])
@@ -80,6 +88,25 @@ def _parse(path: Path, loader: type) -> dict:
 
 def _is_name(value, pattern: str) -> bool:
     return isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def _modules_mistakes(modules) -> list[str]:
+    """Modules that are no lists of names by labeler."""
+    if not isinstance(modules, dict):
+        return [
+            "modules: it must have lists of names by labeler, like {cp2k: [gcc/13.2, cp2k/2024.3]}"
+        ]
+    labelers = sorted(registry("labelers"))
+    mistakes = [
+        f"modules.{labeler}: there is no such labeler; choose from {', '.join(labelers)}"
+        for labeler in modules
+        if labeler not in labelers
+    ]
+    return mistakes + [
+        f"modules.{labeler}: it must be a list of names, like [gcc/13.2, cp2k/2024.3]"
+        for labeler, names in modules.items()
+        if not isinstance(names, list) or not all(_is_name(name, _MODULE) for name in names)
+    ]
 
 
 def _partition_mistakes(partitions) -> list[str]:

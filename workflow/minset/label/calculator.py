@@ -172,11 +172,13 @@ def _failure(error: Exception, output: Path | None) -> LabelFailed:
 
 
 def _raw(result: Calculation, process: CalculatorProcess) -> RawLabel:
+    beside = f"ase {process.ase_version}"
+    version = process.version if process.version == beside else f"{process.version}, {beside}"
     return RawLabel(
         energy_eV=result.energy_eV,
         forces_eV_A=result.forces_eV_A,
         stress_eV_A3=result.stress_eV_A3,
-        info={"version": f"{process.version}, ASE {process.ase_version}"},
+        info={"version": version},
     )
 
 

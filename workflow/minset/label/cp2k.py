@@ -18,7 +18,8 @@ from ase import Atoms
 
 from minset.label.cp2k_input import WAVE_FUNCTION, cp2k_input
 from minset.label.cp2k_output import parse_output, require_verdict, scf_verdict
-from minset.label.cp2k_run import launch_command, run_cp2k
+from minset.label.cp2k_run import CP2K, run_cp2k
+from minset.label.program import command_mistake, launch_command
 from minset.label.record import Labeler
 from minset.label.store import LabelFailed, RawLabel, canonical_json
 
@@ -127,11 +128,8 @@ def mistakes(system: dict, given: dict) -> list[str]:
         for species in system["species"]
         if species not in settings.get("kinds", {})
     ]
-    try:
-        if not shlex.split(settings["command"]):
-            found.append("labels.settings.command: it is empty; the default is cp2k.psmp")
-    except ValueError as error:
-        found.append(f"labels.settings.command: {error}")
+    if mistake := command_mistake(settings["command"], DEFAULTS["command"]):
+        found.append(mistake)
     return found
 
 
@@ -172,7 +170,7 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     """
     for mistake in _setting_mistakes(settings):
         raise ValueError(mistake)
-    argv, environment = launch_command(settings["command"], threads)
+    argv, environment = launch_command(CP2K, settings["command"], threads)
     workdir = Path(workdir).resolve()
     workdir.mkdir(parents=True, exist_ok=True)
     limits = {"deadline": time.monotonic() + settings["timeout_s"]}

@@ -1,0 +1,92 @@
+"""What VASP says: the verdict and the version in OUTCAR, energy, forces and stress in vasprun.xml."""
+
+import re
+from pathlib import Path
+from xml.etree.ElementTree import ParseError
+
+import ase.io
+import numpy as np
+
+from minset.label.store import LabelerUnusable, LabelFailed
+
+
+def version_of(outcar: str) -> str:
+    """Version of VASP, from the first line of OUTCAR."""
+    found = re.match(r"\s*vasp\.(\S+)", outcar)
+    return found[1] if found else "unknown"
+
+
+def ended(outcar: str) -> bool:
+    """Whether OUTCAR is whole."""
+    return "General timing and accounting" in outcar
+
+
+def scf_verdict(outcar: str) -> bool:
+    """Whether VASP says that its SCF converged; VASP 5 says nothing where it did not."""
+    reasons = re.findall(r"aborting loop (.*)", outcar)
+    return bool(reasons) and "because EDIFF is reached" in reasons[-1]
+
+
+def scf_steps(outcar: str) -> int:
+    """Steps of the SCF."""
+    return len(re.findall(r"^-+ Iteration +1\( *\d+\)", outcar, re.M))
+
+
+def complaint(printed: str) -> str | None:
+    """VASP's message of an error: in a box in VASP 6, else on a line."""
+    words = [line.strip(" |\n") for line in re.findall(r"^ ?\|(.*)\|\s*$", printed, re.M)]
+    # letters of ERROR are drawn with letters, four at least of a kind
+    text = " ".join(w for w in words if re.search("[a-z]", w) and not re.search(r"(\S)\1{3}", w))
+    if text:
+        return " ".join(text.split())[:300]
+    found = re.findall(r"(?:VERY BAD NEWS|internal error|Error ED|ERROR).*", printed)
+    return found[0].strip() if found else None
+
+
+def parse_vasprun(
+    path: Path, symbols: list[str], version: str
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Energy (eV), forces (n, 3) (eV/A) and stress (3, 3) (eV/A^3), atoms in the file's order.
+
+    The energy is the free energy (``e_fr_energy``, TOTEN in OUTCAR), whose derivatives the forces are,
+    not that extrapolated to no smearing.
+
+    Parameters
+    ----------
+    path
+        vasprun.xml of a calculation that ended normally.
+    symbols
+        Elements in the order of POSCAR.
+    version
+        Of VASP, for messages.
+
+    Raises
+    ------
+    LabelFailed
+        If the file is missing or cut short; permanent if something in it is no number.
+    LabelerUnusable
+        If it lacks a quantity, or holds other atoms.
+    """
+    try:
+        # of a part ASE would read what there is
+        if "</modeling>" not in path.read_text(errors="replace"):
+            raise ParseError("it has no end")
+        read = ase.io.read(path, index=-1, format="vasp-xml")
+        energy = read.get_potential_energy(force_consistent=True)
+        forces, stress = read.get_forces(), read.get_stress(voigt=False)
+    except (FileNotFoundError, ParseError) as error:
+        raise LabelFailed(f"vasprun.xml is missing or cut short: {error}", False, path) from None
+    except ValueError as error:
+        raise LabelFailed(f"a number in vasprun.xml cannot be read: {error}", True, path) from None
+    except Exception as error:  # ASE raises many kinds where the file lacks something
+        raise _unusable(path, version, f"{type(error).__name__}: {error}") from None
+    if read.get_chemical_symbols() != symbols:
+        raise _unusable(path, version, "its atoms are not those of POSCAR")
+    return float(energy), forces, stress
+
+
+def _unusable(path: Path, version: str, what: str) -> LabelerUnusable:
+    return LabelerUnusable(
+        f"VASP {version} ended normally, but {path} cannot be used: {what}. No frame is blamed; "
+        "see what is amiss in that file, or start another VASP (labels.settings.command)"
+    )
