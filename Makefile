@@ -9,13 +9,15 @@ STUDY ?= demo
 CORES ?= $(shell nproc)
 FUZZ ?= 20
 REPORT = results/report-$(STUDY).html
-NEEDS_CP2K = $(shell grep -qs 'labeler: cp2k' config/studies/$(STUDY).yaml && echo cp2k)
+STUDY_FILE = config/studies/$(STUDY).yaml
+NEEDS = $(shell for part in cp2k espresso; do grep -qs "labeler: $$part" $(STUDY_FILE) && echo $$part; done; \
+    grep -qs 'potential: chgnet' $(STUDY_FILE) && echo chgnet)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: demo status test test-faults test-slow fuzz bench lint setup
 
 demo:
-	@envs/setup.sh minset mdsuite $(NEEDS_CP2K)
+	@envs/setup.sh minset mdsuite $(NEEDS)
 	@snakemake --cores $(CORES) --quiet rules --config study=$(STUDY)
 	@if [ ! -f $(REPORT) ] || [ -n "$$(find results/*/figure/$(STUDY) results/*/table/$(STUDY) -newer $(REPORT))" ]; then \
 	    snakemake --report $(REPORT) --quiet all --config study=$(STUDY); fi
@@ -25,7 +27,7 @@ status:
 	@python scripts/status.py $(STUDY)
 
 setup:
-	@envs/setup.sh dev mdsuite cp2k slurm espresso
+	@envs/setup.sh dev mdsuite chgnet cp2k slurm espresso
 
 test: setup
 	python -m pytest -m "not faults and not slow" tests
