@@ -100,7 +100,8 @@ def clone(folder: Path) -> Path:
     for name, study in STUDIES.items():
         (folder / f"config/studies/{name}.yaml").write_text(yaml.safe_dump(study))
     path = folder / "config/systems/kcl.yaml"
-    path.write_text(path.read_text().replace("DZVP-MOLOPT-SR-GTH", "SZV-MOLOPT-SR-GTH"))
+    quick = re.sub(r"TZV2P-MOLOPT-PBE-GTH-q\d", "SZV-MOLOPT-SR-GTH", path.read_text())
+    path.write_text(quick.replace("  basis_set_file: BASIS_MOLOPT_UZH\n", ""))
     script(folder / "cp2k", CP2K.format(store=STORE))
     for name in ("model/schnet/train.py", "select/novelty.py"):
         path = folder / "workflow/minset" / name

@@ -283,7 +283,7 @@ def seconds(settings: dict[str, Any], ions: int) -> float:
     dearer = 2 if settings["dispersion"] == "rvv10" else 1
     if settings["method"] == "GAPW":
         dearer *= 2
-    return 80 * (ions / 32) ** 2 * dearer
+    return 150 * (ions / 32) ** 2 * dearer
 
 
 def megabytes(settings: dict[str, Any], ions: int) -> float:
