@@ -29,8 +29,11 @@ def pool_mistakes(study: dict) -> list[str]:
             )
     try:
         return mistakes + _size_mistakes(study)
-    except (OSError, ValueError) as error:  # of a generator that looks at files
-        return [*mistakes, f"pool: {error}"]
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # of a generator that looks at files, which begin with the key
+        return [*mistakes, f"pool.{error}"]
 
 
 def _spacing_mistakes(pool: dict) -> list[str]:

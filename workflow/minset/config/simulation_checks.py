@@ -37,6 +37,8 @@ def observable_options(study: dict, name: str) -> dict:
 def simulation_mistakes(study: dict, system: dict, name: str, system_path: Path) -> list[str]:
     """Mistakes of one simulation in view of a system, each beginning with its key."""
     simulation = study["simulations"][name]
+    if simulation["start"] == "melt" and "potential" not in study["pool"]:
+        return [f"simulations.{name}.start: a melt needs the pool's potential; take `start: pool`"]
     density = _density_mistakes(system, simulation, system_path)
     mistakes = density + _observable_mistakes(study, system, simulation, not density)
     mistakes += _choice_mistakes(study, simulation)

@@ -35,7 +35,8 @@ def in_words(error: jsonschema.ValidationError) -> str:
         return f"{prefix}{short} is not known; choose from {choices}"
     if error.validator == "oneOf":
         choices = [
-            repr(s["const"]) if "const" in s else f"a {s['type']}" for s in error.validator_value
+            repr(s["const"]) if "const" in s else _with_article(s["type"])
+            for s in error.validator_value
         ]
         return f"{prefix}{short} is not possible; give {' or '.join(choices)}"
     numbers = {"number": "a finite number", "integer": "a whole number without point or exponent"}
@@ -45,3 +46,7 @@ def in_words(error: jsonschema.ValidationError) -> str:
     if error.validator in ("pattern", "maxLength") and "description" in error.schema:
         what = f"{short} cannot be used; {error.schema['description']}"
     return f"{prefix}{what}"
+
+
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
