@@ -22,6 +22,8 @@ OF_RUNS = {
     "duration_ps": NUMBER,
     "frames": {"type": "integer", "minimum": 8},
     "seed": COUNT | {"maximum": 2**31 - 1},
+    "potential": {"type": "string"},
+    "density_g_cm3": NUMBER,
 }
 NEEDED = ("ions", "duration_ps", "frames", "seed")
 LIST = {"type": "array", "minItems": 1, "uniqueItems": True}
@@ -144,7 +146,9 @@ RECORDS = {
         ),
     },
     "labelers": {
-        "potential": entry({"potential": {"type": "string"}}, mistakes=lambda *_: []),
+        "potential": entry(
+            {"potential": {"type": "string"}}, mistakes=lambda *_: [], needs_labels=False
+        ),
         "cp2k": entry(
             {
                 "dispersion": {"enum": ["none", "d3", "rvv10"]},
@@ -155,6 +159,7 @@ RECORDS = {
                 "command": {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]+$"},
             },
             mistakes=kinds_mistakes,
+            needs_labels=False,
         ),
     },
     "models": {

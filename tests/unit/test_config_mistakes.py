@@ -79,7 +79,7 @@ MISTAKES = {
         STUDY,
         {"simulations/nvt_1200K/density_g_cm3": "dense"},
         "simulations.nvt_1200K.density_g_cm3: 'dense'",
-        "give 'experiment' or a number",
+        "give 'experiment' or 'pool' or a number",
     ),
     "setting of another labeler": (
         STUDY,
