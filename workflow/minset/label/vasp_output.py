@@ -7,6 +7,7 @@ from xml.etree.ElementTree import ParseError
 import ase.io
 import numpy as np
 
+from minset.interpreters import one_line
 from minset.label.store import LabelerUnusable, LabelFailed
 
 
@@ -75,14 +76,20 @@ def parse_vasprun(
         energy = read.get_potential_energy(force_consistent=True)
         forces, stress = read.get_forces(), read.get_stress(voigt=False)
     except (FileNotFoundError, ParseError) as error:
-        raise LabelFailed(f"vasprun.xml is missing or cut short: {error}", False, path) from None
+        reason = f"vasprun.xml is missing or cut short: {_short(error)}"
+        raise LabelFailed(reason, False, path) from None
     except ValueError as error:
-        raise LabelFailed(f"a number in vasprun.xml cannot be read: {error}", True, path) from None
+        reason = f"a number in vasprun.xml cannot be read: {_short(error)}"
+        raise LabelFailed(reason, True, path) from None
     except Exception as error:  # ASE raises many kinds where the file lacks something
-        raise _unusable(path, version, f"{type(error).__name__}: {error}") from None
+        raise _unusable(path, version, f"{type(error).__name__}: {_short(error)}") from None
     if read.get_chemical_symbols() != symbols:
         raise _unusable(path, version, "its atoms are not those of POSCAR")
     return float(energy), forces, stress
+
+
+def _short(error: Exception) -> str:
+    return one_line(error)[:200]
 
 
 def _unusable(path: Path, version: str, what: str) -> LabelerUnusable:
