@@ -87,7 +87,7 @@ def test_damaged_outputs_of_vasp_give_a_label_or_a_reason(capsys, tmp_path):
     atoms = bulk("KCl", "rocksalt", a=6.2)[[1, 0]]
     forces = np.array([[0.1, 0.2, 0.3], [-0.1, -0.2, -0.3]])
     files = {
-        "OUTCAR": outcar(-5.0, 9, True, "none").encode(),
+        "OUTCAR": outcar(-5.0, 9, 60, "none").encode(),
         "vasprun.xml": vasprun(atoms, -5.0, forces, np.eye(3) * 0.01, "none").encode(),
     }
     labels = []

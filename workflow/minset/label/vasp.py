@@ -25,6 +25,7 @@ from minset.label.vasp_output import (
     parse_vasprun,
     scf_steps,
     scf_verdict,
+    unusable,
     version_of,
 )
 
@@ -204,10 +205,13 @@ def judged(code: int, printed: str, atoms: Atoms, workdir: Path) -> RawLabel:
     said = outcar.read_text(errors="replace") if outcar.exists() else ""
     if code != 0 or not ended(said):
         raise crash(VASP, code, complaint(printed), workdir / _PRINTED)
-    if not scf_verdict(said):
+    version, converged = version_of(said), scf_verdict(said)
+    if converged is None:
+        raise unusable(outcar, version, "it says nothing on the convergence of the SCF")
+    if not converged:
         reason = f"SCF not converged in {scf_steps(said)} steps"
         raise LabelFailed(reason, permanent=True, output=outcar)
-    order, version = order_of(atoms), version_of(said)
+    order = order_of(atoms)
     symbols = atoms[order].get_chemical_symbols()
     energy, sorted_forces, stress = parse_vasprun(workdir / "vasprun.xml", symbols, version)
     forces = np.empty_like(sorted_forces)

@@ -22,10 +22,19 @@ def ended(outcar: str) -> bool:
     return "General timing and accounting" in outcar
 
 
-def scf_verdict(outcar: str) -> bool:
-    """Whether VASP says that its SCF converged; VASP 5 says nothing where it did not."""
+def scf_verdict(outcar: str) -> bool | None:
+    """Whether the SCF converged; None where VASP says nothing of it.
+
+    VASP 5 says that EDIFF is reached also where it stops because of NELM, so an SCF of NELM steps is
+    none that converged, whatever VASP says.
+    """
     reasons = re.findall(r"aborting loop (.*)", outcar)
-    return bool(reasons) and "because EDIFF is reached" in reasons[-1]
+    limit = re.search(r"^ +NELM +=\s*(\d{1,9});", outcar, re.M)
+    if not reasons or limit is None:
+        return None
+    missed = "electronic self-consistency was not achieved" in outcar
+    reached = "because EDIFF is reached" in reasons[-1]
+    return reached and not missed and scf_steps(outcar) < int(limit[1])
 
 
 def scf_steps(outcar: str) -> int:
@@ -82,9 +91,9 @@ def parse_vasprun(
         reason = f"a number in vasprun.xml cannot be read: {_short(error)}"
         raise LabelFailed(reason, True, path) from None
     except Exception as error:  # ASE raises many kinds where the file lacks something
-        raise _unusable(path, version, f"{type(error).__name__}: {_short(error)}") from None
+        raise unusable(path, version, f"{type(error).__name__}: {_short(error)}") from None
     if read.get_chemical_symbols() != symbols:
-        raise _unusable(path, version, "its atoms are not those of POSCAR")
+        raise unusable(path, version, "its atoms are not those of POSCAR")
     return float(energy), forces, stress
 
 
@@ -92,7 +101,8 @@ def _short(error: Exception) -> str:
     return one_line(error)[:200]
 
 
-def _unusable(path: Path, version: str, what: str) -> LabelerUnusable:
+def unusable(path: Path, version: str, what: str) -> LabelerUnusable:
+    """What is to be raised where a file of a calculation that ended normally cannot be used."""
     return LabelerUnusable(
         f"VASP {version} ended normally, but {path} cannot be used: {what}. No frame is blamed; "
         "see what is amiss in that file, or start another VASP (labels.settings.command)"
