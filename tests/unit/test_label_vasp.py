@@ -201,6 +201,12 @@ def test_version_and_message_are_found():
         "VERY BAD NEWS! internal error in subroutine IBZKPT:"
     )
     assert complaint("all is well\n") is None
+    line, advice = f" {79 * '-'}\n", "|     For optimal performance set NCORE.     |\n"
+    error = (
+        "|     EEEEEEE  RRRRRR     |\n|     ZBRENT: fatal error     |\n|     in bracketing     |\n"
+    )
+    boxes = f"{line}{advice}{line} POSCAR found\n{line}{error}{line} stopped\n"
+    assert complaint(boxes) == "ZBRENT: fatal error in bracketing"
 
 
 def test_mistakes_are_told_before_a_run(potcars, monkeypatch):

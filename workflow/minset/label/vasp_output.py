@@ -43,14 +43,19 @@ def scf_steps(outcar: str) -> int:
 
 
 def complaint(printed: str) -> str | None:
-    """VASP's message of an error: in a box in VASP 6, else on a line."""
-    words = [line.strip(" |\n") for line in re.findall(r"^ ?\|(.*)\|\s*$", printed, re.M)]
-    # letters of ERROR are drawn with letters, four at least of a kind
-    text = " ".join(w for w in words if re.search("[a-z]", w) and not re.search(r"(\S)\1{3}", w))
-    if text:
-        return " ".join(text.split())[:300]
+    """VASP's message of an error: in the last box in VASP 6, before which are advices, else on a line."""
+    boxes = [_in_box(part) for part in re.split(r"^ ?-{20,}\s*$", printed, flags=re.M)]
+    if texts := [text for text in boxes if text]:
+        return texts[-1]
     found = re.findall(r"(?:VERY BAD NEWS|internal error|Error ED|ERROR).*", printed)
     return found[0].strip() if found else None
+
+
+def _in_box(text: str) -> str:
+    """Words between bars, without the letters of ERROR that are drawn with letters."""
+    lines = [line.strip() for line in re.findall(r"^ ?\|(.*)\|\s*$", text, re.M)]
+    told = [w for w in lines if re.search("[a-z]", w) and not re.search(r"([A-Z#])\1{3}", w)]
+    return " ".join(" ".join(told).split())
 
 
 def parse_vasprun(
