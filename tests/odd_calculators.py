@@ -46,6 +46,9 @@ class Odd(Calculator):
             Path("written").touch()
         if self.do == "hang" and self.calls > 1:
             subprocess.run(["sleep", "600"])
+        if self.do == "leave a program":
+            subprocess.Popen(["sleep", "600"])
+            os.kill(os.getpid(), signal.SIGSEGV)
         if self.do == "exit":
             print("leaving", file=sys.stderr)
             sys.exit(3)

@@ -253,19 +253,30 @@ def test_threads_are_limited(odd, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_it_does_not_outlive_its_parent(tmp_path, number):
+@pytest.mark.parametrize("do", ["nothing", "hang"])
+def test_neither_it_nor_what_it_started_outlives_its_parent(tmp_path, number, do):
     shutil.copy(ODD, tmp_path / "factories.py")
     code = (
         "from minset.calculators import CalculatorProcess; import time\n"
-        f"CalculatorProcess('factories:Odd', {{}}, folder={str(tmp_path)!r})\n"
-        "open('started', 'w'); time.sleep(600)"
+        f"process = CalculatorProcess('factories:Odd', {{'do': {do!r}}}, folder={str(tmp_path)!r})\n"
+        "for number in range(2):\n"
+        "    process.calculate([29], [[number, 0, 0]], [[3, 0, 0], [0, 3, 0], [0, 0, 3]])\n"
+        "    open('started', 'w')\n"
+        "time.sleep(600)"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(minset.__file__).parents[1])}
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
     wait_for((tmp_path / "started").exists)
-    assert len(running_in(tmp_path)) == 2
+    wait_for(lambda: "sleep" in names_in(tmp_path) or do == "nothing")
     parent.send_signal(number)
     parent.wait(30)
+    wait_for(lambda: not running_in(tmp_path))
+
+
+def test_what_it_started_does_not_outlive_it(odd, tmp_path):
+    process = odd(parameters={"do": "leave a program"}, folder=tmp_path)
+    with pytest.raises(CalculatorDied, match="killed by signal 11"):
+        of(process, frame())
     wait_for(lambda: not running_in(tmp_path))
 
 
@@ -291,6 +302,17 @@ def running_in(folder: Path) -> list[int]:
             inside = Path(os.readlink(entry / "cwd")) == folder
             if inside and int(entry.name) != os.getpid():
                 found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def names_in(folder: Path) -> set[str]:
+    """Names of their programs."""
+    found = set()
+    for number in running_in(folder):
+        try:
+            found.add(Path(f"/proc/{number}/comm").read_text().strip())
         except OSError:
             continue
     return found

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -192,3 +193,21 @@ def test_a_pool_of_0_1_can_be_kept_and_the_study_says_how(tmp_path):
     assert line.endswith(f"snakemake --touch --cores 1 '{runs[0]}' --config study=demo")
     os.utime(runs[0], ns=(touched, touched))
     assert advice_on_pools("demo", runs) == []
+
+
+def test_the_labelers_that_the_readme_shows_are_right(config):
+    """But for folders and files, which are not there."""
+    text = (CONFIG.parent / "README.md").read_text()
+    shown = re.findall(
+        "(?m)^    .*\n", text.partition("## Your own DFT code")[2].partition("## ")[0]
+    )
+    sections, _, labels = "".join(line[4:] for line in shown).partition("# config/studies")
+    alter(config, SYSTEM, yaml.safe_load(sections))
+    blocks = [yaml.safe_load(f"labels:{block}") for block in labels.split("\nlabels:")[1:]]
+    assert [block["labels"]["labeler"] for block in blocks] == ["espresso", "vasp", "ase"]
+    for block in blocks[:2]:
+        alter(config, STUDY, block)
+        found = mistakes(config)
+        assert all("there is no " in line and "_folder:" in line for line in found), found
+    alter(config, STUDY, blocks[2])
+    load_study("demo-classical", config)

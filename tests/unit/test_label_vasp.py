@@ -136,11 +136,11 @@ def test_each_bad_end_is_told(compute, fault, permanent, message):
     assert time.monotonic() - started < 30
 
 
-def test_results_that_lack_something_blame_no_frame(compute):
-    with pytest.raises(
-        LabelerUnusable, match=r"VASP 6.3.0 ended normally, but \S+vasprun.xml cannot"
-    ):
-        compute(frame(), {"SYSTEM": "no stress"})
+@pytest.mark.parametrize(("fault", "file"), [("no stress", "vasprun.xml"), ("silent", "OUTCAR")])
+def test_results_that_lack_something_blame_no_frame(compute, fault, file):
+    message = rf"VASP 6\.3\.0 ended normally, but \S+{file} cannot be used: .*No frame is blamed"
+    with pytest.raises(LabelerUnusable, match=message):
+        compute(frame(), {"SYSTEM": fault})
 
 
 def test_missing_vasp_is_told_with_its_remedies(compute):
@@ -175,23 +175,38 @@ def test_potcars_count_by_content_and_element_and_how_it_gets_there_does_not(pot
     assert physics() != before
 
 
-def test_verdict_is_the_last_one():
+def test_verdict_is_that_of_the_last_loop_and_never_that_of_all_steps_allowed():
+    begin = "   NELM   =      3;   NELMIN=  2; NELMDL= -5     # of ELM steps \n"
+    steps = [f"------ Iteration      1(   {number})  ------\n" for number in (1, 2, 3)]
     reached = "---- aborting loop because EDIFF is reached ----\n"
     missed = "---- aborting loop EDIFF was not reached (unconverged) ----\n"
     stopped = "---- aborting loop because hard stop was set ----\n"
-    assert scf_verdict(reached)
-    assert scf_verdict(missed + reached)
-    for text in (missed, stopped, reached + missed, ""):
-        assert not scf_verdict(text)
-    assert (
-        version_of(" vasp.5.4.4.18Apr17-6-g9f103f2a35 (build) complex")
-        == "5.4.4.18Apr17-6-g9f103f2a35"
-    )
+    two, three = begin + "".join(steps[:2]), begin + "".join(steps)
+    assert scf_verdict(two + reached) is True
+    assert scf_verdict(two + missed + reached) is True
+    # as VASP 5 has it
+    assert scf_verdict(three + reached) is False
+    for text in (missed, stopped, reached + missed):
+        assert scf_verdict(two + text) is False
+    told = "|  The electronic self-consistency was not achieved in the given  |\n"
+    assert scf_verdict(two + told + reached) is False
+    for text in ("", two, "".join(steps) + reached):
+        assert scf_verdict(text) is None
+
+
+def test_version_and_message_are_found():
+    assert version_of(" vasp.5.4.4.18Apr17-6-g9f1 (build) complex") == "5.4.4.18Apr17-6-g9f1"
     assert version_of("") == "unknown"
     assert complaint(" VERY BAD NEWS! internal error in subroutine IBZKPT:\n") == (
         "VERY BAD NEWS! internal error in subroutine IBZKPT:"
     )
     assert complaint("all is well\n") is None
+    line, advice = f" {79 * '-'}\n", "|     For optimal performance set NCORE.     |\n"
+    error = (
+        "|     EEEEEEE  RRRRRR     |\n|     ZBRENT: fatal error     |\n|     in bracketing     |\n"
+    )
+    boxes = f"{line}{advice}{line} POSCAR found\n{line}{error}{line} stopped\n"
+    assert complaint(boxes) == "ZBRENT: fatal error in bracketing"
 
 
 def test_mistakes_are_told_before_a_run(potcars, monkeypatch):

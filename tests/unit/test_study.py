@@ -1,11 +1,13 @@
 """Studies without Snakemake: sets, runs, paths, and slices that hold what a job uses and nothing else."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from studies import SYSTEM, alter
 
+from minset import cost
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.names import run_row
 from minset.observe import OBSERVABLES
@@ -47,6 +49,17 @@ def changed_study(config, in_study=None, in_system=None) -> Study:
     alter(config, "studies/s.yaml", in_study or {})
     alter(config, SYSTEM, in_system or {})
     return read_study("s", config)
+
+
+def test_the_time_of_a_label_job_is_the_studys_where_it_says_so(study, config):
+    """30 minutes and three times as long, for 4 frames."""
+    site = {"partitions": {}, "gpu_model": None}
+    job = SimpleNamespace(system="kcl", labelled="fps-n4-s1")
+    assert cost.asked(study, site, "label", job, 1)["runtime"] == 31
+    slow = changed_study(config, {"labels/seconds_per_frame": 600})
+    assert cost.asked(slow, site, "label", job, 1)["runtime"] == 30 + 3 * 4 * 10
+    assert cost.asked(slow, site, "label", job, 2)["runtime"] == 2 * 150
+    assert slow.label_settings("kcl") == study.label_settings("kcl")
 
 
 def test_a_size_adds_the_frames_beyond_the_size_before(study):

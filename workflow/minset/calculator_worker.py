@@ -22,6 +22,9 @@ import difflib  # noqa: E402
 import importlib  # noqa: E402
 import importlib.metadata  # noqa: E402
 import json  # noqa: E402
+import select  # noqa: E402
+import signal  # noqa: E402
+import time  # noqa: E402
 import traceback  # noqa: E402
 
 
@@ -30,6 +33,7 @@ def main() -> None:
     if sys.argv[1:]:
         print(_version(sys.argv[1]))
         return
+    _guard()
     requests, answers = _own_channel()
     order = json.loads(requests.readline())
     # last, so that the user's modules hide none that is installed
@@ -45,6 +49,26 @@ def main() -> None:
         except Exception as error:
             answer = {"error": _told(error), "lacks": _lacks_something(error)}
         _send(answers, answer)
+
+
+def _guard() -> None:
+    """Leave a process that ends what the calculator has started, once the input or this process ends.
+
+    The kernel ends this process with its parent, but not the programs that a calculator runs.
+    """
+    worker = os.getpid()
+    if os.getpgrp() != worker or os.fork():
+        return
+    os.closerange(1, 1024)
+    requests = select.poll()
+    requests.register(0, 0)  # the end of the input alone
+    while os.getppid() == worker and not requests.poll(500):
+        pass
+    for _ in range(50):  # the calculator may have something to write at its end
+        if os.getppid() != worker:
+            break
+        time.sleep(0.1)
+    os.killpg(worker, signal.SIGKILL)
 
 
 def _own_channel():

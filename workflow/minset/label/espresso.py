@@ -189,6 +189,13 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     finally:
         # wave functions, the only large files
         shutil.rmtree(workdir / "out", ignore_errors=True)
+    raw = judged(code, text, len(atoms), output)
+    raw.info["command"] = shlex.join(argv)
+    return raw
+
+
+def judged(code: int, text: str, n_atoms: int, output: Path) -> RawLabel:
+    """Label of a frame of some atoms from pw.x's exit code and what it wrote; raises as ``label``."""
     converged = scf_verdict(text)
     # it ends with status 2 then
     if converged is False:
@@ -196,9 +203,9 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
         raise LabelFailed(reason, permanent=True, output=output)
     if code != 0 or "JOB DONE" not in text or converged is None:
         raise crash(PW, code, complaint(text), output)
-    energy, forces, stress = parse_output(text, len(atoms), output)
+    energy, forces, stress = parse_output(text, n_atoms, output)
     info = {"scf_steps": scf_steps(text), "version": f"pw.x {version_of(text)}"}
-    return RawLabel(energy, forces, stress, info | {"command": shlex.join(argv)})
+    return RawLabel(energy, forces, stress, info)
 
 
 def seconds(settings: dict[str, Any], ions: int) -> float:

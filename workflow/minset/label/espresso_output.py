@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from ase.units import create_units
 
+from minset.interpreters import one_line
 from minset.label.store import LabelerUnusable, LabelFailed
 
 # CODATA 2006, which Quantum ESPRESSO uses
@@ -13,7 +14,7 @@ _UNITS = create_units("2006")
 _RY_EV = _UNITS["Ry"]
 _BOHR_A = _UNITS["Bohr"]
 # with `!!` after the outer loop of a hybrid functional
-_ENERGY = re.compile(r"^!!?\s+total energy\s+=(.*)Ry\s*$", re.M)
+_ENERGY = re.compile(r"^!!? +total energy +=(.*)Ry *$", re.M)
 _FORCES = "Forces acting on atoms"
 _STRESS = "total   stress"
 
@@ -33,7 +34,7 @@ def scf_verdict(text: str) -> bool | None:
 
 def scf_steps(text: str) -> int:
     """Steps of the SCF."""
-    return len(re.findall(r"^\s+iteration #", text, re.M))
+    return len(re.findall(r"^ +iteration #", text, re.M))
 
 
 def complaint(text: str) -> str | None:
@@ -79,7 +80,7 @@ def parse_output(
         stress = _numbers([row.split()[:3] for row in rows])
         energy = _numbers([energies[-1].split()])[0, 0]
     except ValueError as error:
-        message = f"in the output of pw.x a number cannot be read: {error}"
+        message = f"in the output of pw.x a number cannot be read: {one_line(error)[:200]}"
         raise LabelFailed(message, permanent=True, output=output) from None
     return energy * _RY_EV, forces * _RY_EV / _BOHR_A, -stress * _RY_EV / _BOHR_A**3
 
@@ -87,7 +88,7 @@ def parse_output(
 def _force_rows(text: str, n_atoms: int) -> list[list[str]]:
     """Words of the total forces, which are followed by their parts in verbose outputs."""
     found = re.findall(
-        r"^\s+atom\s+(\d+)\s+type\s+\d+\s+force =(.*)$", text.rpartition(_FORCES)[2], re.M
+        r"^ +atom +(\d{1,9}) +type +\d+ +force =(.*)$", text.rpartition(_FORCES)[2], re.M
     )[:n_atoms]
     if [int(number) for number, _ in found] != list(range(1, n_atoms + 1)):
         raise ValueError(f"there are forces of {len(found)} atoms instead of {n_atoms}")
@@ -95,6 +96,10 @@ def _force_rows(text: str, n_atoms: int) -> list[list[str]]:
 
 
 def _numbers(rows: list[list[str]]) -> np.ndarray:
+    """Rows of one or three numbers; Python would take 1_0 for one too."""
+    for word in (word for row in rows for word in row):
+        if not re.fullmatch(r"[-+]?[0-9]+\.[0-9]*([Ee][-+]?[0-9]+)?|[-+]?[Nn]a[Nn]", word):
+            raise ValueError(word)
     array = np.array(rows, dtype=float)
     if array.ndim != 2 or array.shape[1] not in (1, 3):
         raise ValueError(f"{rows[0]} are not the numbers of a row")

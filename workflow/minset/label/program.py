@@ -139,7 +139,8 @@ def crash(program: Program, code: int, complaint: str | None, output: Path) -> L
     ending = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     if code == 0:
         ending = "wrote an output that is cut short, after"
-    return LabelFailed(f"{program.name} {ending}: {complaint or _last_line(output)}", False, output)
+    why = (complaint or _last_line(output))[:300]
+    return LabelFailed(f"{program.name} {ending}: {why}", False, output)
 
 
 def _errors(output: Path) -> Path:

@@ -25,6 +25,7 @@ from minset.label.vasp_output import (
     parse_vasprun,
     scf_steps,
     scf_verdict,
+    unusable,
     version_of,
 )
 
@@ -40,6 +41,7 @@ DEFAULTS = {"command": "vasp_std", "timeout_s": 14400}
 _EFFORT = frozenset({"command", "timeout_s", "how", "potcar_files"})
 # large, or under VASP's licence: not kept with a calculation that failed
 _NOT_KEPT = ("WAVECAR", "CHG", "CHGCAR", "TMPCAR", "PROCAR", "POTCAR")
+_PRINTED = "vasp.out"
 OPTIONS = {
     "incar": {
         "type": "object",
@@ -185,27 +187,37 @@ def label(atoms: Atoms, settings: dict[str, Any], workdir: Path, threads: int) -
     workdir.mkdir(parents=True, exist_ok=True)
     grid = settings["kpoints"], settings["kspacing_inverse_A"]
     write_inputs(workdir, atoms, settings["incar"] | settings["how"], potcars, *grid)
-    printed, limit_s = workdir / "vasp.out", settings["timeout_s"]
+    printed, limit_s = workdir / _PRINTED, settings["timeout_s"]
     try:
         deadline = time.monotonic() + limit_s
         code, text = run_program(VASP, argv, printed, environment, deadline, limit_s)
     finally:
         for name in _NOT_KEPT:
             (workdir / name).unlink(missing_ok=True)
+    raw = judged(code, text, atoms, workdir)
+    raw.info["command"] = shlex.join(argv)
+    return raw
+
+
+def judged(code: int, printed: str, atoms: Atoms, workdir: Path) -> RawLabel:
+    """Label of a frame from VASP's exit code, what it printed and its files; raises as ``label``."""
     outcar = workdir / "OUTCAR"
     said = outcar.read_text(errors="replace") if outcar.exists() else ""
     if code != 0 or not ended(said):
-        raise crash(VASP, code, complaint(text), printed)
-    if not scf_verdict(said):
+        raise crash(VASP, code, complaint(printed), workdir / _PRINTED)
+    version, converged = version_of(said), scf_verdict(said)
+    if converged is None:
+        raise unusable(outcar, version, "it says nothing on the convergence of the SCF")
+    if not converged:
         reason = f"SCF not converged in {scf_steps(said)} steps"
         raise LabelFailed(reason, permanent=True, output=outcar)
-    order, version = order_of(atoms), version_of(said)
+    order = order_of(atoms)
     symbols = atoms[order].get_chemical_symbols()
     energy, sorted_forces, stress = parse_vasprun(workdir / "vasprun.xml", symbols, version)
     forces = np.empty_like(sorted_forces)
     forces[order] = sorted_forces
     info = {"scf_steps": scf_steps(said), "version": f"VASP {version}"}
-    return RawLabel(energy, forces, stress, info | {"command": shlex.join(argv)})
+    return RawLabel(energy, forces, stress, info)
 
 
 def seconds(settings: dict[str, Any], ions: int) -> float:

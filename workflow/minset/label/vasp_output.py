@@ -7,6 +7,7 @@ from xml.etree.ElementTree import ParseError
 import ase.io
 import numpy as np
 
+from minset.interpreters import one_line
 from minset.label.store import LabelerUnusable, LabelFailed
 
 
@@ -21,10 +22,19 @@ def ended(outcar: str) -> bool:
     return "General timing and accounting" in outcar
 
 
-def scf_verdict(outcar: str) -> bool:
-    """Whether VASP says that its SCF converged; VASP 5 says nothing where it did not."""
+def scf_verdict(outcar: str) -> bool | None:
+    """Whether the SCF converged; None where VASP says nothing of it.
+
+    VASP 5 says that EDIFF is reached also where it stops because of NELM, so an SCF of NELM steps is
+    none that converged, whatever VASP says.
+    """
     reasons = re.findall(r"aborting loop (.*)", outcar)
-    return bool(reasons) and "because EDIFF is reached" in reasons[-1]
+    limit = re.search(r"^ +NELM +=\s*(\d{1,9});", outcar, re.M)
+    if not reasons or limit is None:
+        return None
+    missed = "electronic self-consistency was not achieved" in outcar
+    reached = "because EDIFF is reached" in reasons[-1]
+    return reached and not missed and scf_steps(outcar) < int(limit[1])
 
 
 def scf_steps(outcar: str) -> int:
@@ -33,14 +43,19 @@ def scf_steps(outcar: str) -> int:
 
 
 def complaint(printed: str) -> str | None:
-    """VASP's message of an error: in a box in VASP 6, else on a line."""
-    words = [line.strip(" |\n") for line in re.findall(r"^ ?\|(.*)\|\s*$", printed, re.M)]
-    # letters of ERROR are drawn with letters, four at least of a kind
-    text = " ".join(w for w in words if re.search("[a-z]", w) and not re.search(r"(\S)\1{3}", w))
-    if text:
-        return " ".join(text.split())[:300]
+    """VASP's message of an error: in the last box in VASP 6, before which are advices, else on a line."""
+    boxes = [_in_box(part) for part in re.split(r"^ ?-{20,}\s*$", printed, flags=re.M)]
+    if texts := [text for text in boxes if text]:
+        return texts[-1]
     found = re.findall(r"(?:VERY BAD NEWS|internal error|Error ED|ERROR).*", printed)
     return found[0].strip() if found else None
+
+
+def _in_box(text: str) -> str:
+    """Words between bars, without the letters of ERROR that are drawn with letters."""
+    lines = [line.strip() for line in re.findall(r"^ ?\|(.*)\|\s*$", text, re.M)]
+    told = [w for w in lines if re.search("[a-z]", w) and not re.search(r"([A-Z#])\1{3}", w)]
+    return " ".join(" ".join(told).split())
 
 
 def parse_vasprun(
@@ -75,17 +90,24 @@ def parse_vasprun(
         energy = read.get_potential_energy(force_consistent=True)
         forces, stress = read.get_forces(), read.get_stress(voigt=False)
     except (FileNotFoundError, ParseError) as error:
-        raise LabelFailed(f"vasprun.xml is missing or cut short: {error}", False, path) from None
+        reason = f"vasprun.xml is missing or cut short: {_short(error)}"
+        raise LabelFailed(reason, False, path) from None
     except ValueError as error:
-        raise LabelFailed(f"a number in vasprun.xml cannot be read: {error}", True, path) from None
+        reason = f"a number in vasprun.xml cannot be read: {_short(error)}"
+        raise LabelFailed(reason, True, path) from None
     except Exception as error:  # ASE raises many kinds where the file lacks something
-        raise _unusable(path, version, f"{type(error).__name__}: {error}") from None
+        raise unusable(path, version, f"{type(error).__name__}: {_short(error)}") from None
     if read.get_chemical_symbols() != symbols:
-        raise _unusable(path, version, "its atoms are not those of POSCAR")
+        raise unusable(path, version, "its atoms are not those of POSCAR")
     return float(energy), forces, stress
 
 
-def _unusable(path: Path, version: str, what: str) -> LabelerUnusable:
+def _short(error: Exception) -> str:
+    return one_line(error)[:200]
+
+
+def unusable(path: Path, version: str, what: str) -> LabelerUnusable:
+    """What is to be raised where a file of a calculation that ended normally cannot be used."""
     return LabelerUnusable(
         f"VASP {version} ended normally, but {path} cannot be used: {what}. No frame is blamed; "
         "see what is amiss in that file, or start another VASP (labels.settings.command)"
