@@ -93,3 +93,12 @@ def test_experimental_densities_are_those_of_all_fits_that_hold(nacl):
     assert rows[0]["density_stderr_g_cm3"] == pytest.approx(0.005 * rows[0]["density_g_cm3"])
     assert len(experimental_density(nacl["reference"], 1500.0)) == 1
     assert experimental_density({}, 1200.0) == []
+
+
+def test_an_experiment_without_an_uncertainty_has_no_error(kcl):
+    """Not one of 0."""
+    (fit, _) = kcl["reference"]["density"]
+    told = {key: value for key, value in fit.items() if key != "uncertainty_percent"}
+    (row,) = experimental_density({"density": [told]}, 1200)
+    assert row["density_g_cm3"] == pytest.approx(1.43618)
+    assert np.isnan(row["density_stderr_g_cm3"])

@@ -1,5 +1,6 @@
 """What an entry of the registry of observables says about itself."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -107,7 +108,9 @@ def without_rows(names, reason: str) -> dict[str, pd.DataFrame]:
 
 
 def experimental_rows(fit: dict, value: float, name: str, unit: str) -> list[dict]:
-    """Row of one experimental fit: its ``name``, value and standard error; none outside its range.
+    """Row of one experimental fit: its ``name``, value and standard error, NaN where it tells none.
+
+    No row outside its range.
 
     Parameters
     ----------
@@ -120,7 +123,7 @@ def experimental_rows(fit: dict, value: float, name: str, unit: str) -> list[dic
     """
     if value != value:  # NaN
         return []
-    error = value * fit.get("uncertainty_percent", 0) / 100
+    error = value * fit.get("uncertainty_percent", math.nan) / 100
     return [
         {
             "source": fit.get("name", "experiment"),
