@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from ase import Atoms
 from jsonschema import Draft202012Validator
 
@@ -21,6 +22,7 @@ from minset.label.store import (
     write_label,
 )
 
+VERSION_0_1 = Path(__file__).parents[1] / "version-0.1"
 SETTINGS = {"cutoff_Ry": 400, "kinds": {"K": {"basis_set": "SZV"}}, "eps_scf": 1e-6}
 
 
@@ -86,7 +88,8 @@ def test_labels_of_cp2k_have_the_keys_that_version_0_1_gave_them(kcl):
     """They are the dear ones."""
     cell = [[0, 3.0, 3.0], [3.0, 0, 3.0], [3.0, 3.0, 0.3]]
     atoms = Atoms("KCl", [[0, 0, 0.2], [3.0, 2.9, 3.0]], cell=cell, pbc=True)
-    settings = cp2k.settings_of(kcl, {"dispersion": "d3", "timeout_s": 60})
+    of_then = yaml.safe_load((VERSION_0_1 / "systems/kcl.yaml").read_text())
+    settings = cp2k.settings_of(kcl | {"cp2k": of_then["cp2k"]}, {"dispersion": "d3"})
     key = label_key(atoms, "cp2k", cp2k.physics(settings, atoms))
     assert key == "acfd4298870e94b86abbfe0eb5127ea3"
 
@@ -151,9 +154,9 @@ def test_every_labeler_has_the_name_it_is_registered_under(name):
 
 def test_cost_of_cp2k_grows_with_ions_method_and_dispersion():
     settings = {"method": "GPW", "dispersion": "d3"}
-    assert cp2k.seconds(settings, 32) == 80
-    assert cp2k.seconds(settings, 64) == 320
-    assert cp2k.seconds({"method": "GAPW", "dispersion": "rvv10"}, 32) == 320
+    assert cp2k.seconds(settings, 32) == 150
+    assert cp2k.seconds(settings, 64) == 600
+    assert cp2k.seconds({"method": "GAPW", "dispersion": "rvv10"}, 32) == 600
     assert potential.seconds({}, 32) < 1 < cp2k.megabytes(settings, 32)
 
 

@@ -119,7 +119,8 @@ def _labelled_image(row, store: Path) -> tuple[Atoms, dict]:
 
 def _common(provenance: dict) -> dict:
     """Settings of a label that must be those of the others."""
-    own = LABELERS[provenance["labeler"]].of_frame
+    record = LABELERS.get(provenance["labeler"])  # None for one of another version
+    own = record.of_frame if record else ()
     return {key: value for key, value in provenance["settings"].items() if key not in own}
 
 
