@@ -141,8 +141,7 @@ def _compared(given: np.ndarray, expected: np.ndarray, what: str, factors: dict[
         return ""
     slope = (given @ expected) / (expected @ expected)
     if slope < 0:
-        sign = "; tension is positive here" if what == "stresses" else ""
-        return f"the {what} have the opposite sign of what the forces say{sign}"
+        return f"the {what} have the opposite sign of what the forces say"
     if PLAUSIBLE[0] < slope < PLAUSIBLE[1]:
         return ""
     near = [name for factor, name in factors.items() if abs(np.log(slope / factor)) < 0.7]

@@ -44,7 +44,9 @@ def read_run(system: dict, run: dict) -> Sampled:
                 own.append(frame)
         labelled = [f for f in own if {"energy", "forces"} <= set(f.calc.results)]
         if wrong := contradiction(labelled):
-            raise NoFrames(f"{path}: {wrong}")
+            raise NoFrames(
+                f"{path}: {wrong}; write it in eV, eV/A and eV/A^3, with positive stress for tension"
+            )
         frames += own
     if not frames:
         raise NoFrames(f"{', '.join(run['paths'][:3])}: none can be used; {_told(left_out)}")
