@@ -351,9 +351,9 @@ class Study:
         return names | {"frames", "atoms", *self.settings["simulations"]}
 
 
-def read_study(name: str, folder: Path = Path("config")) -> Study:
+def read_study(name: str, folder: Path = Path("config"), **more) -> Study:
     """Read and check a study with its systems, see ``minset.config.load_study``."""
-    return Study(name, *load_study(name, folder))
+    return Study(name, *load_study(name, folder, **more))
 
 
 def without_comments(content, keys=COMMENTS):

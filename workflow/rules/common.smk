@@ -21,15 +21,22 @@ from minset.outputs import TABLES, reference_of, tables_of
 from minset.snakemake_inside import require_plain_python, uses_conda, without_rate_limit
 from minset.study import canonical, read_study
 
+
+def say(line):
+    """A line on the error stream, once: each job reads the workflow again."""
+    if workflow.is_main_process:
+        print(line, file=sys.stderr)
+
+
 try:
     require_plain_python(sys.executable)
-    study = read_study(study_name_of(config["study"]), Path(workflow.basedir) / "config")
+    study = read_study(study_name_of(config["study"]), Path(workflow.basedir) / "config", say=say)
     SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
 except ConfigError as error:
     sys.exit(str(error))
 
 for line in advice_on_pools(study.name, study.pool_files()):
-    print(line, file=sys.stderr)
+    say(line)
 
 STAGES = "pool selection label dataset model simulation observable figure table log benchmark"
 POOL, SELECTION, LABEL, DATASET, MODEL, SIMULATION, OBSERVABLE, FIGURE, TABLE, LOG, BENCHMARK = (
