@@ -63,7 +63,7 @@ def test_options_are_a_schema_whose_defaults_it_allows(name, key, section):
         said = inner.get("description", "")
         assert said or option.endswith(UNITS), f"{option} needs a description or a unit in its name"
         assert said == said.strip()
-        assert "type" in inner or "enum" in inner or "const" in inner, option
+        assert {"type", "enum", "const", "oneOf"} & set(inner), option
 
 
 @pytest.mark.parametrize(("name", "key"), [r for r in RECORDS if required(*r)])

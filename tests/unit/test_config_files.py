@@ -28,6 +28,8 @@ def test_every_study_loads_with_its_defaults(path, capsys):
     assert list(systems) == written["systems"]
     potential = min(systems[written["systems"][0]]["potentials"])
     defaults = {"generator": "npt_ramp", "potential": potential, "failed_share": 0.25}
+    if written["pool"].get("generator") == "files":
+        del defaults["potential"]
     assert study["pool"].items() >= (defaults | written["pool"]).items()
     assert study["descriptors"]["cutoff_A"] == 6.0
     for name, model in study["models"].items():
@@ -119,6 +121,7 @@ def test_what_is_no_file_of_version_0_1_stays_as_it_is(content):
 
 
 GAP = {"model": "gap"}
+OWN = {"generator": "files", "path": str(CONFIG.parent / "README.md")}  # not read here
 POTCARS = Path(__file__).parents[1] / "fake_vasp/potcars"
 # labelers that need files, of which the content says nothing here
 FILES = {
@@ -136,7 +139,11 @@ SECTIONS = {
 # where each registry's names stand, in the file and in messages, and content that is right for each entry
 CHOICES = {
     "descriptors": ("descriptors/descriptor", "descriptors.descriptor", {}),
-    "generators": ("pool/generator", "pool.generator", {"npt_grid": {"pool": GRID}}),
+    "generators": (
+        "pool/generator",
+        "pool.generator",
+        {"npt_grid": {"pool": GRID}, "files": {"pool": OWN, "test/frames": 4}},
+    ),
     "labelers": (
         "labels/labeler",
         "labels.labeler",
@@ -144,6 +151,7 @@ CHOICES = {
             "ase": {"labels": {"labeler": "ase", "settings": {"calculator": "ase.calculators:X"}}},
             "espresso": {"labels": {"labeler": "espresso"} | {"settings": FILES["espresso"]}},
             "vasp": {"labels": {"labeler": "vasp"} | {"settings": FILES["vasp"]}},
+            "given": {"labels": {"labeler": "given"}, "pool": OWN},
         },
     ),
     "models": ("models/small/model", "models.small.model", {"gap": {"models/small": GAP}}),
@@ -199,7 +207,8 @@ def test_the_labelers_that_the_readme_shows_are_right(config):
     """But for folders and files, which are not there."""
     text = (CONFIG.parent / "README.md").read_text()
     shown = re.findall(
-        "(?m)^    .*\n", text.partition("## Your own DFT code")[2].partition("## ")[0]
+        "(?m)^    (?!make ).*\n",
+        text.partition("### My code is not CP2K")[2].partition("\n### ")[0],
     )
     sections, _, labels = "".join(line[4:] for line in shown).partition("# config/studies")
     alter(config, SYSTEM, yaml.safe_load(sections))

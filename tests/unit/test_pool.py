@@ -30,6 +30,7 @@ from minset.md.engines import potential_engine
 from minset.md.run import TRAJECTORY, Protocol, run_md
 from minset.pool.npt import liquid_part, run_npt
 from minset.pool.npt_grid import plan as npt_grid
+from minset.pool.plan import ADVICE
 from minset.pool.runs import runs_table
 from minset.pool.store import (
     join_runs,
@@ -440,6 +441,7 @@ def join(tmp_path, boiled, small_pool, failed_share):
         runs=tmp_path / "runs.csv",
         contacts=tmp_path / "contacts.csv",
         failed_share=failed_share,
+        advice=ADVICE,
     )
 
 

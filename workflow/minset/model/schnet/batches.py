@@ -46,8 +46,8 @@ class Batches:
     def of(self, indices: np.ndarray) -> dict:
         """One batch: inputs of ``tabulated_predict``, and the labels.
 
-        ``energy`` (m,), ``forces`` (n, 3), ``stress`` (m, 3, 3), NaN where it is not known or not
-        asked for, ``volume`` (m,), ``atoms`` (m,).
+        ``energy`` (m,), ``forces`` (n, 3), ``stress`` (m, 3, 3), NaN where a frame does not know
+        it, ``volume`` (m,), ``atoms`` (m,).
         """
         parts = [self.parts[k] for k in indices]
         atoms = torch.tensor([len(p["numbers"]) for p in parts])
@@ -75,9 +75,10 @@ def _tensors(frame: Atoms, offsets: dict, hyper: dict, segments: int, with_stres
     segment, weights, slopes = hermite_weights(torch.from_numpy(distance), cutoff, segments)
     energy = frame.get_potential_energy() - sum(offsets[int(z)] for z in frame.numbers)
     forces = frame.get_forces()
-    stress = np.full((3, 3), np.nan)
-    if with_stress and "stress" in frame.calc.results:
-        stress = frame.get_stress(voigt=False)
+    stress = np.zeros((3, 3))
+    if with_stress:
+        known = "stress" in frame.calc.results
+        stress = frame.get_stress(voigt=False) if known else np.full((3, 3), np.nan)
     if hyper["repulsion"] == "zbl":
         repulsion = zbl_of(frame.numbers, i, j, vectors, cutoff)
         energy, forces = energy - repulsion[0].sum(), forces - repulsion[1]
