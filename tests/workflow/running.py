@@ -16,6 +16,7 @@ MDSUITE = Path(
     os.environ.get("MINSET_MDSUITE_PYTHON", REPOSITORY / ".venv-mdsuite" / "bin" / "python")
 )
 WHOLE = "demo-classical"
+FRAMES = Path("results/published/demo/frames.extxyz")
 
 # as short as labels, training and a simulation that outlives its first checkpoint can be
 SHORT = """
@@ -55,9 +56,10 @@ def files_of(repository: Path) -> list[Path]:
 
 
 def clone_repository(folder: Path) -> Path:
-    """Copy the repository with its environments and no results into an empty folder."""
+    """Copy the repository with its environments into an empty folder, of results what studies read."""
     for name in files_of(REPOSITORY):
-        if name.parts[0] != "results" and (REPOSITORY / name).exists():
+        wanted = name.parts[0] != "results" or name == FRAMES
+        if wanted and (REPOSITORY / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)
     (folder / ".venv-mdsuite").symlink_to(MDSUITE.parents[1])

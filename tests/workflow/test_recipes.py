@@ -33,10 +33,6 @@ def test_a_way_to_begin_comes_to_its_end(study, tmp_path):
     clone = clone_repository(tmp_path)
     if CHGNET.exists():
         (clone / ".venv-chgnet").symlink_to(CHGNET)
-    # published frames are what one of them reads
-    published = "results/published/demo/frames.extxyz"
-    (clone / published).parent.mkdir(parents=True)
-    shutil.copy(REPOSITORY / published, clone / published)
     done = snakemake(clone, study, "--cores", "2", seconds=3900)
     assert done.status == 0, done.output[-5000:]
     errors = pd.read_csv(clone / f"results/{system}/table/{study}/errors.csv")
