@@ -310,5 +310,6 @@ def test_a_label_with_a_right_checksum_and_wrong_content(tmp_path, stored, capsy
             if read:
                 assert np.isfinite(read.energy_eV)
                 assert read.forces_eV_A.shape == (len(read.atoms), 3)
-                assert read.stress_eV_A3.shape == (3, 3)
+                stress = read.stress_eV_A3  # None where a label has none
+                assert stress is None or stress.shape == (3, 3)
     show(capsys, "label of another program", tried, time.monotonic() - began)
