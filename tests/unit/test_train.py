@@ -20,8 +20,9 @@ from minset.dataset import write_dataset
 from minset.model import MODELS, evaluator_of
 from minset.model.offsets import energy_offsets
 from minset.model.schnet import COMPRESSED, HISTORY, WEIGHTS
-from minset.model.schnet.architecture import load_model
-from minset.model.schnet.train import CHECKPOINT, train_network, train_schnet
+from minset.model.schnet.architecture import build_model, hyper_of, load_model
+from minset.model.schnet.batches import Batches
+from minset.model.schnet.train import CHECKPOINT, SEGMENTS, _loss, train_network, train_schnet
 
 TRAINING = {
     "batch_size": 2,
@@ -91,6 +92,26 @@ def test_stress_is_learned_when_asked(small_pool, kcl, tmp_path):
     fit(sets, tmp_path / "without")
     fit(sets, tmp_path / "with", stress_weight=1e4)
     assert stress_rmse(tmp_path / "with") < 0.7 * stress_rmse(tmp_path / "without")
+
+
+def test_frames_without_stress_teach_none(small_pool, kcl, tmp_path):
+    """Of a batch of two, one with stress and one without, the loss has the stress of the first."""
+    labelled = classically_labelled(small_pool[1][:2], kcl, tmp_path)
+    bare = labelled[1].copy()
+    known = {name: labelled[1].calc.results[name] for name in ("energy", "forces")}
+    bare.calc = SinglePointCalculator(bare, **known)
+    hyper, weighted = hyper_of({"size": "small"}), TRAINING | {"stress_weight": 1e4}
+    offsets, model = energy_offsets(labelled), build_model(hyper)
+
+    def loss(frames, training):
+        batches = Batches(frames, offsets, hyper, SEGMENTS, True, torch.device("cpu"))
+        return float(_loss(model, batches.of(np.arange(len(frames))), training)[0].detach())
+
+    of_stress = loss(labelled[:1], weighted) - loss(labelled[:1], TRAINING)
+    assert of_stress > 0
+    both = loss([labelled[0], bare], weighted) - loss([labelled[0], bare], TRAINING)
+    assert both == pytest.approx(of_stress, rel=1e-3)
+    assert loss([bare], weighted) == loss([bare], TRAINING)
 
 
 def test_a_killed_training_ends_like_an_undisturbed_one(frames, tmp_path):
