@@ -19,7 +19,7 @@ from ase import Atoms
 from minset.label.cp2k_input import WAVE_FUNCTION, cp2k_input
 from minset.label.cp2k_output import parse_output, require_verdict, scf_verdict
 from minset.label.cp2k_run import CP2K, run_cp2k
-from minset.label.program import command_mistake, launch_command
+from minset.label.program import command_mistake, launch_command, program_options
 from minset.label.record import Labeler
 from minset.label.store import LabelFailed, RawLabel, canonical_json
 
@@ -90,16 +90,7 @@ OPTIONS = {
         "type": "boolean",
         "description": "Start from the wave function of the job's frame before; true when absent",
     },
-    "timeout_s": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "description": "Time limit of a frame; 14400 when absent",
-    },
-    "command": {
-        "type": "string",
-        "pattern": r"^[^\x00-\x1f\x7f]+$",
-        "description": "How CP2K is started, on one line; {threads} becomes the number of cores",
-    },
+    **program_options("CP2K", "cp2k.psmp"),
 }
 
 

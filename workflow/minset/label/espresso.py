@@ -22,7 +22,14 @@ from minset.label.espresso_output import (
 )
 from minset.label.input_files import content_hashes, require_unchanged
 from minset.label.kpoints import GRID_OPTIONS, grid_mistake, grid_of
-from minset.label.program import Program, command_mistake, crash, launch_command, run_program
+from minset.label.program import (
+    Program,
+    command_mistake,
+    crash,
+    launch_command,
+    program_options,
+    run_program,
+)
 from minset.label.record import Labeler
 from minset.label.store import LabelFailed, RawLabel
 
@@ -52,17 +59,7 @@ OPTIONS = {
         "minLength": 1,
         "description": "Folder of the pseudopotentials; that of ESPRESSO_PSEUDO when absent",
     },
-    "command": {
-        "type": "string",
-        "pattern": r"^[^\x00-\x1f\x7f]+$",
-        "description": "How pw.x is started, on one line, pw.x when absent; {threads} becomes the "
-        "number of cores",
-    },
-    "timeout_s": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "description": "Time limit of a frame; 14400 when absent",
-    },
+    **program_options("pw.x", "pw.x"),
 }
 
 

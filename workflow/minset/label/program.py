@@ -41,6 +41,23 @@ class Program:
     remedy: str
 
 
+def program_options(name: str, usual: str) -> dict[str, dict]:
+    """What a study may say of how a program is run, as properties of a JSON schema."""
+    return {
+        "command": {
+            "type": "string",
+            "pattern": r"^[^\x00-\x1f\x7f]+$",
+            "description": f"How {name} is started, on one line, {usual} when absent; {{threads}} "
+            "becomes the number of cores",
+        },
+        "timeout_s": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "Time limit of a frame; 14400 when absent",
+        },
+    }
+
+
 def launch_command(
     program: Program, command: str, threads: int
 ) -> tuple[list[str], dict[str, str]]:

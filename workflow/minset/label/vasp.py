@@ -15,7 +15,14 @@ from ase import Atoms
 
 from minset.label.input_files import content_hashes, require_unchanged
 from minset.label.kpoints import GRID_OPTIONS, grid_mistake, grid_of
-from minset.label.program import Program, command_mistake, crash, launch_command, run_program
+from minset.label.program import (
+    Program,
+    command_mistake,
+    crash,
+    launch_command,
+    program_options,
+    run_program,
+)
 from minset.label.record import Labeler
 from minset.label.store import LabelFailed, RawLabel
 from minset.label.vasp_input import HOW, merged, order_of, tag_mistakes, write_inputs
@@ -55,17 +62,7 @@ OPTIONS = {
         "description": "Folder with <name>/POTCAR of each of the system file's potcars; that of "
         "VASP_PP_PATH when absent",
     },
-    "command": {
-        "type": "string",
-        "pattern": r"^[^\x00-\x1f\x7f]+$",
-        "description": "How VASP is started, on one line, vasp_std when absent; {threads} becomes the "
-        "number of cores",
-    },
-    "timeout_s": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "description": "Time limit of a frame; 14400 when absent",
-    },
+    **program_options("VASP", "vasp_std"),
 }
 
 
