@@ -31,7 +31,7 @@ from minset.md.run import TRAJECTORY, Protocol, run_md
 from minset.pool.npt import liquid_part, run_npt
 from minset.pool.npt_grid import plan as npt_grid
 from minset.pool.plan import ADVICE
-from minset.pool.runs import runs_table
+from minset.pool.runs import density_doubts, runs_table
 from minset.pool.store import (
     join_runs,
     pool_size,
@@ -556,3 +556,18 @@ def test_a_ramp_that_boils_keeps_its_liquid_frames_and_its_trajectory(kcl, tmp_p
     assert frames[0].info["time_ps"] < 1
     kept = (tmp_path / "ramp.lammpstrj").read_text().count("ITEM: TIMESTEP")
     assert kept > len(frames)
+
+
+FIT = {"name": "Janz 1988", "a_g_cm3": 1.95, "b_g_cm3_K": 2.7e-4, "min_K": 1017, "max_K": 1099}
+
+
+def test_a_pool_far_from_the_measured_density_is_told():
+    row = {"name": "ramp", "temperature_start_K": 1500, "temperature_end_K": 1100}
+    row |= {"pressure_bar": 1000, "status": "sampled", "density_g_cm3": 1.19}
+    (line,) = density_doubts(pd.DataFrame([row]), [FIT])
+    assert line.startswith("ramp: 1.19 g/cm^3 at 1300 K, 26% less than Janz 1988 (1.6); ")
+    assert density_doubts(pd.DataFrame([row | {"density_g_cm3": 1.5}]), [FIT]) == []
+    assert density_doubts(pd.DataFrame([row | {"pressure_bar": 1e4}]), [FIT]) == []
+    of_files = row | {"pressure_bar": np.nan, "temperature_start_K": np.nan}
+    assert density_doubts(pd.DataFrame([of_files]), [FIT]) == []
+    assert density_doubts(pd.DataFrame([row]), []) == []

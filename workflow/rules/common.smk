@@ -47,6 +47,9 @@ MINSET = "../../envs/minset.yaml"
 # how labels are reached changes none of them: it reaches the jobs beside their parameters
 config["label_effort"] = {system: study.label_effort(system) for system in study.systems}
 config["pool_advice"] = study.generator.advice
+config["density_fits"] = {
+    name: system["reference"]["density"] for name, system in study.systems.items()
+}
 config["table_captions"] = {name: table.caption for name, table in TABLES.items()}
 config["figure_captions"] = {name: figure.caption for name, figure in FIGURES.items()}
 

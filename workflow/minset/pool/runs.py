@@ -2,6 +2,9 @@
 
 import pandas as pd
 
+AMBIENT_BAR = 2000  # up to which pressure a liquid has its density at 1 bar, to a few per cent
+DENSITY_OFF = 0.15
+
 
 def runs_table(tables: list[pd.DataFrame], failed_share: float, advice: str) -> pd.DataFrame:
     """Rows of all runs of a pool, with their numbers.
@@ -42,6 +45,33 @@ def runs_table(tables: list[pd.DataFrame], failed_share: float, advice: str) -> 
         if isinstance(row.reason, str) and row.reason:
             print(f"{row.name}: {row.reason}")
     return rows
+
+
+def density_doubts(rows: pd.DataFrame, fits: list[dict]) -> list[str]:
+    """Runs near ambient pressure that are far from the measured density, a line each.
+
+    A potential may be wrong by so much that its pool does not hold the liquid that is wanted.
+
+    Parameters
+    ----------
+    rows
+        As of `runs_table`.
+    fits
+        ``reference.density`` of the system; the first is taken, as a line beyond its range too.
+    """
+    lines = []
+    for row in rows.itertuples() if fits else ():
+        if row.status != "sampled" or not row.pressure_bar <= AMBIENT_BAR:
+            continue
+        temperature = (row.temperature_start_K + row.temperature_end_K) / 2
+        usual = fits[0]["a_g_cm3"] - fits[0]["b_g_cm3_K"] * temperature
+        if usual > 0 and abs(off := row.density_g_cm3 / usual - 1) > DENSITY_OFF:
+            lines.append(
+                f"{row.name}: {row.density_g_cm3:.3g} g/cm^3 at {temperature:.0f} K, {abs(off):.0%} "
+                f"{'less' if off < 0 else 'more'} than {fits[0]['name']} ({usual:.3g}); a pool shall "
+                "hold the densities that simulations have: another pool.pressure_bar brings it there"
+            )
+    return lines
 
 
 def distribution(summary: pd.DataFrame) -> list[str]:
