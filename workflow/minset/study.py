@@ -295,15 +295,17 @@ class Study:
         settings["density_g_cm3"] = simulation_density(self.systems[system], settings)
         return canonical({key: settings[key] for key in _OF_START[settings["start"]]})
 
+    def _melts(self, simulation: str) -> bool:
+        return self.settings["simulations"][simulation]["start"] == "melt"
+
     def start_system(self, system: str, simulation: str) -> dict:
         """What the start of a simulation needs of a system."""
-        melts = self.settings["simulations"][simulation]["start"] == "melt"
+        melts = self._melts(simulation)
         return self.md_system(system, self.settings["pool"]["potential"] if melts else None)
 
     def pool_of_start(self, simulation: str) -> list[str]:
         """Pool from which a simulation starts, if it does."""
-        melts = self.settings["simulations"][simulation]["start"] == "melt"
-        return [] if melts else [f"{self.folder('pool')}/pool.h5"]
+        return [] if self._melts(simulation) else [f"{self.folder('pool')}/pool.h5"]
 
     def simulation(self, simulation: str) -> dict:
         """Settings of a simulation that change its course from a given start."""

@@ -89,11 +89,6 @@ def _process(value: str, threads: int, owner: int) -> CalculatorProcess:
     return CalculatorProcess(given["calculator"], given["parameters"], given.get("python"), threads)
 
 
-def mistakes(value: dict, species: list[str]) -> list[str]:
-    """None: which elements it knows, only the calculator can say."""
-    return []
-
-
 RECORD = Potential(
     options=OPTIONS,
     required=("calculator",),
