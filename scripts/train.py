@@ -7,6 +7,7 @@ from pathlib import Path
 from minset.dataset import read_dataset
 from minset.files import file_hash, working_folder, written_aside
 from minset.model import MODELS
+from minset.model.baseline import BASELINE, describe_baseline, without_baseline
 
 
 def main(
@@ -25,7 +26,8 @@ def main(
     train, validation
         Datasets, extended XYZ.
     settings
-        Name of the kind, ``model``, and its options.
+        Name of the kind, ``model``, its options, and maybe ``baseline``, the system whose potential the
+        model is to stand on.
     training
         Its options of training.
     seed
@@ -39,16 +41,22 @@ def main(
     identity = {"settings": settings, "training": training, "seed": seed}
     identity["inputs"] = [file_hash(path) for path in (train, validation)]
     work = working_folder(folder / "work", identity)
+    own = {key: value for key, value in settings.items() if key != BASELINE}
+    baseline = settings.get(BASELINE)
+    labelled = [read_dataset(path) for path in (train, validation)]
+    if baseline:
+        labelled = [without_baseline(frames, baseline, threads) for frames in labelled]
     MODELS[settings["model"]].train(
-        read_dataset(train),
-        read_dataset(validation),
-        settings,
+        *labelled,
+        own,
         training,
         seed,
         work,
         threads,
         provenance={"train": str(train), "validation": str(validation)},
     )
+    if baseline:
+        describe_baseline(work, baseline)
     # linked, not moved: a kill between these lines leaves the model whole in its working folder
     for path in outputs.values():
         with written_aside(path) as aside:

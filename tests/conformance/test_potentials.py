@@ -72,6 +72,8 @@ def test_a_species_that_it_does_not_know_is_a_mistake(name):
     assert record.mistakes(system["potential"], species) == []
     if name in ("calculator", "lammps"):
         pytest.skip("only the calculator, or LAMMPS when it reads the lines, knows its elements")
+    if name == "coulomb":
+        pytest.skip("it takes every species that has a charge")
     found = record.mistakes(system["potential"], [*species, "Xe"])
     assert found
     for line in found:

@@ -29,7 +29,7 @@ MISTAKES = {
         STUDY,
         {"models/small/layers": 2},
         "models.small: unknown key layers",
-        "known of `schnet` are cutoff_A, gaussians, members, model, ",
+        "known of `schnet` are baseline, cutoff_A, gaussians, members, model, ",
     ),
     "key of a GAP's training for a SchNet": (
         STUDY,
@@ -115,13 +115,13 @@ MISTAKES = {
         SYSTEM,
         {"potentials/bmhtf/potential": None},
         "potentials.bmhtf: missing key potential",
-        "choose from eam, tosi_fumi",
+        "choose from coulomb, eam, tosi_fumi",
     ),
     "unknown kind of potential": (
         SYSTEM,
         {"potentials/bmhtf/potential": "buckingham"},
         "potentials.bmhtf.potential: 'buckingham' is not known",
-        "choose from eam, tosi_fumi",
+        "choose from coulomb, eam, tosi_fumi",
     ),
     "key of another kind of potential": (
         SYSTEM,
@@ -147,6 +147,8 @@ MISTAKES = {
             "species/K/charge": None,
             "species/Cl/charge": None,
             "potentials/bmhtf-published-sign": None,
+            "potentials/screened-charges": None,
+            "potentials/formal-charges": None,
         },
         "potentials.bmhtf: tosi_fumi needs charges",
         "add `charge` in e to species.K and species.Cl",
@@ -156,6 +158,18 @@ MISTAKES = {
         {"pool/potential": "madelung", "labels/settings": {"potential": "bmhtf"}, "reference": []},
         "pool.potential: ",
         "systems/kcl.yaml has no potential madelung, it has bmhtf, bmhtf-published-sign",
+    ),
+    "reference that holds no matter": (
+        STUDY,
+        {"reference": ["screened-charges"]},
+        "reference.0: coulomb keeps no atoms apart",
+        "`baseline` of a model",
+    ),
+    "baseline that the system does not have": (
+        STUDY,
+        {"models/small/baseline": "charges"},
+        "models.small.baseline: ",
+        "has no potential charges, it has bmhtf, bmhtf-published-sign, screened-charges, formal-charges",
     ),
     "reference that the system does not have": (
         STUDY,

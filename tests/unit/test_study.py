@@ -100,10 +100,10 @@ def test_a_committee_picks_by_the_models_of_the_size_before(study):
 def test_members_have_seeds_of_their_own(study):
     runs = ["fps-n4-s2-small", "fps-n4-s2-small-m2", "fps-n4-s2-small-m3"]
     assert [run for run in study.runs if run.startswith("fps-n4-s2-small")] == runs
-    seeds = [study.training(run)["seed"] for run in runs]
+    seeds = [study.training("kcl", run)["seed"] for run in runs]
     assert seeds[0] == 2  # as of a model without a committee
     assert len(set(seeds)) == 3
-    other = [study.training(run.replace("s2", "s1"))["seed"] for run in runs]
+    other = [study.training("kcl", run.replace("s2", "s1"))["seed"] for run in runs]
     assert not set(seeds) & set(other)
 
 
@@ -127,7 +127,7 @@ def everything(study: Study) -> dict:
     for name in study.datasets:
         jobs[f"select {name}"] = study.selector_options(name)
     for run in study.runs:
-        jobs[f"train {run}"] = study.training(run)
+        jobs[f"train {run}"] = study.training("kcl", run)
     for name in study.settings["simulations"]:
         jobs[f"start {name}"] = study.start("kcl", name)
         jobs[f"simulate {name}"] = study.simulation(name)

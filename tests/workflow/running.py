@@ -16,7 +16,11 @@ MDSUITE = Path(
     os.environ.get("MINSET_MDSUITE_PYTHON", REPOSITORY / ".venv-mdsuite" / "bin" / "python")
 )
 WHOLE = "demo-classical"
-FRAMES = Path("results/published/demo/frames.extxyz")
+# frames that studies read
+FRAMES = (
+    Path("results/published/demo/frames.extxyz"),
+    Path("results/published/kcl-dft-laptop/pool.extxyz"),
+)
 
 # as short as labels, training and a simulation that outlives its first checkpoint can be
 SHORT = """
@@ -58,7 +62,7 @@ def files_of(repository: Path) -> list[Path]:
 def clone_repository(folder: Path) -> Path:
     """Copy the repository with its environments into an empty folder, of results what studies read."""
     for name in files_of(REPOSITORY):
-        wanted = name.parts[0] != "results" or name == FRAMES
+        wanted = name.parts[0] != "results" or name in FRAMES
         if wanted and (REPOSITORY / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)

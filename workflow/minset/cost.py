@@ -123,7 +123,7 @@ def _label(study: Study, w) -> tuple[float, float]:
 
 
 def _train(study: Study, w) -> tuple[float, float]:
-    parameters, record = study.training(w.run), study.model(w.run)
+    parameters, record = study.training(w.system, w.run), study.model(w.run)
     atoms = run_row(w.run)["size"] * _atoms_per_frame(study)
     given = parameters["training"], parameters["settings"], atoms
     return record.seconds(*given), record.megabytes(*given)
@@ -145,6 +145,8 @@ def _simulate(study: Study, w) -> tuple[float, float]:
         per_atom = (
             record.reference_seconds_per_atom_call if network else record.seconds_per_atom_call
         )
+        if baseline := study.settings["models"][run_row(w.engine)["model"]].get("baseline"):
+            per_atom += _seconds_per_atom(study, w.system, baseline)
     else:
         per_atom = _seconds_per_atom(study, w.system, w.engine)
     seconds = _md_seconds(settings, ("equilibration_ps", "duration_ps"), per_atom)

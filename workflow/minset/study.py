@@ -251,14 +251,17 @@ class Study:
         """Trained models of one kind."""
         return [run for run in self.runs if self.model(run) is MODELS[kind]]
 
-    def training(self, run: str) -> dict:
+    def training(self, system: str, run: str) -> dict:
         """Parameters of a training.
 
-        ``settings`` of the model, of its ``training``, and its seed.
+        ``settings`` of the model, with the baseline in full, of its ``training``, and its seed.
         """
         row = run_row(run)
         settings = self.settings["models"][row["model"]]
         own = {k: v for k, v in settings.items() if k not in ("training", "members")}
+        if "baseline" in own:
+            part = self.md_system(system, own["baseline"])
+            own["baseline"] = {key: part[key] for key in ("species", "potential")}
         return {
             "settings": canonical(own),
             "training": canonical(settings["training"]),

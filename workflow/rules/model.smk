@@ -12,9 +12,9 @@ for kind, record in MODELS.items():
         output:
             **{file.replace(".", "_"): f"{MODEL}/{{run}}/{file}" for file in record.files},
         params:
-            settings=lambda w: study.training(w.run)["settings"],
-            training=lambda w: study.training(w.run)["training"],
-            seed=lambda w: study.training(w.run)["seed"],
+            settings=lambda w: study.training(w.system, w.run)["settings"],
+            training=lambda w: study.training(w.system, w.run)["training"],
+            seed=lambda w: study.training(w.system, w.run)["seed"],
         wildcard_constraints:
             run=alternatives(study.runs_of_kind(kind)),
         log:

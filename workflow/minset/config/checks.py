@@ -135,6 +135,17 @@ def _potential_mistakes(study: dict, system: dict, system_path: Path) -> list[st
             "`potentials` there"
         )
     mistakes += [
+        f"{key}: {known[name]['potential']} keeps no atoms apart, so no MD can run with it; it serves as "
+        "the `baseline` of a model"
+        for key, name in names
+        if name in known and not registry("potentials")[known[name]["potential"]].whole
+    ]
+    names += [
+        (f"models.{model}.baseline", settings["baseline"])
+        for model, settings in study["models"].items()
+        if "baseline" in settings
+    ]
+    mistakes += [
         f"{key}: {system_path} has no potential {name}, it {has}"
         for key, name in names
         if name not in known

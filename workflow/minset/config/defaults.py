@@ -59,8 +59,15 @@ def fill_potentials(system: dict) -> list[str]:
 
 def fill_potential_of_pool(pool: dict, system: dict) -> None:
     """Give a pool that needs a potential the first one, by name, of the study's first system."""
-    if generator_needs_potential(pool) and system["potentials"]:
-        pool.setdefault("potential", min(system["potentials"]))
+    if generator_needs_potential(pool) and (first := _first_potential(system)):
+        pool.setdefault("potential", first)
+
+
+def _first_potential(system: dict) -> str | None:
+    """First potential of a system, by name, with which MD can run; or None."""
+    potentials = system["potentials"].items()
+    whole = [name for name, v in potentials if registry("potentials")[v["potential"]].whole]
+    return min(whole, default=None)
 
 
 def fill_from_systems(study: dict, systems: dict[str, dict]) -> None:
@@ -72,7 +79,7 @@ def fill_from_systems(study: dict, systems: dict[str, dict]) -> None:
     ensemble and a system allow.
     """
     first = next(iter(systems.values()))
-    usual = study["pool"].get("potential", min(first["potentials"], default=None))
+    usual = study["pool"].get("potential", _first_potential(first))
     labels = study["labels"]
     if usual and "potential" in registry("labelers")[labels["labeler"]].options:
         labels["settings"].setdefault("potential", usual)

@@ -4,7 +4,7 @@ An engine is a function ``attach(lmp, symbols, system)`` that gives a LAMMPS ins
 returns a function ``alarm()`` that says what broke since the run began: an ``Alarm``, or None.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from minset.contacts import closest_matrix_A
 from minset.evaluation import Evaluation, Evaluator, Unusable, require_usable
 from minset.md.cell import box_of
 from minset.md.session import obey
-from minset.model import evaluator_of
+from minset.model import baseline_of, evaluator_of, learned_evaluator
 from minset.potential import commands_of, record_of
 
 # Dynamics beyond these count as broken; a study can change them.
@@ -26,6 +26,8 @@ LIMITS = {
     "expansion": 2.0,  # volume relative to the first window's
     "window_ps": 1.0,
 }
+# for forces from outside: no neighbours are needed, but `pair_style none` would leave LAMMPS no cutoff
+NO_PAIRS = ("pair_style zero 0.5 nocoeff", "pair_coeff * *")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def model_engine(
 ) -> Attach:
     """A trained model behind LAMMPS's ``fix external``: forces, energy and virial each step.
 
+    A baseline that LAMMPS can compute is its own: the commands of that potential, beside the fix.
+
     Parameters
     ----------
     folder
@@ -81,21 +85,37 @@ def model_engine(
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
         numbers = np.array([atomic_numbers[s] for s in symbols])
-        evaluate = evaluator_of(folder, numbers, threads, reference)
-        return _attach_external(lmp, evaluate, _alarm_check(symbols, limits, closest_A))
+        baseline = baseline_of(folder)
+        beside = baseline is not None and record_of(baseline).commands is not None
+        evaluate = (learned_evaluator if beside else evaluator_of)(
+            folder, numbers, threads, reference
+        )
+        commands = commands_of(_in_order_of(system, baseline)) if beside else NO_PAIRS
+        find = _alarm_check(symbols, limits, closest_A)
+        return _attach_external(lmp, evaluate, find, commands)
 
     return attach
 
 
+def _in_order_of(system: dict, baseline: dict) -> dict:
+    """A baseline with the species of a system, whose order LAMMPS's atom types have."""
+    return {"species": system["species"], "potential": baseline["potential"]}
+
+
 def _attach_external(
-    lmp, evaluate: Evaluator, find: Callable[[Evaluation], str]
+    lmp,
+    evaluate: Evaluator,
+    find: Callable[[Evaluation], str],
+    commands: Sequence[str] = NO_PAIRS,
 ) -> Callable[[], Alarm | None]:
-    """Force calls as LAMMPS's ``fix external``; ``find`` says what is unphysical in one."""
+    """Force calls as LAMMPS's ``fix external``, beside what some commands make it compute.
+
+    ``find`` says what is unphysical in a force call.
+    """
     complaint: list[Alarm] = []
     failure: list[Exception] = []
-    # LAMMPS needs no neighbours here, but `pair_style none` would leave it without a cutoff
-    lmp.command("pair_style zero 0.5 nocoeff")
-    lmp.command("pair_coeff * *")
+    for command in commands:
+        obey(lmp, command)
     lmp.command("fix model all external pf/callback 1 1")
     lmp.command("fix_modify model energy yes virial yes")
 

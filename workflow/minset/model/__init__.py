@@ -11,6 +11,7 @@ import numpy as np
 
 from minset.evaluation import Evaluator
 from minset.model import gap, schnet
+from minset.model.baseline import BASELINE, with_baseline
 from minset.model.record import DESCRIPTION
 
 MODELS = {"schnet": schnet.RECORD, "gap": gap.RECORD}
@@ -19,7 +20,7 @@ MODELS = {"schnet": schnet.RECORD, "gap": gap.RECORD}
 def evaluator_of(
     folder: Path, numbers: np.ndarray, threads: int = 1, reference: bool = False
 ) -> Evaluator:
-    """Force calls of a trained model: the same for tests and for simulations.
+    """Force calls of a trained model with its baseline: the same for tests and for simulations.
 
     Parameters
     ----------
@@ -44,8 +45,28 @@ def evaluator_of(
     ValueError
         If the folder holds no model that can be read, or the model does not know an element.
     """
+    learned = learned_evaluator(folder, numbers, threads, reference)
+    baseline = baseline_of(folder)
+    return with_baseline(learned, baseline, numbers, threads) if baseline else learned
+
+
+def learned_evaluator(
+    folder: Path, numbers: np.ndarray, threads: int = 1, reference: bool = False
+) -> Evaluator:
+    """Force calls of what a model has learned, see ``evaluator_of``: without its baseline."""
     model = MODELS[kind_of(folder)]
     return (model.reference if reference else model.evaluator)(Path(folder), numbers, threads)
+
+
+def baseline_of(folder: Path) -> dict | None:
+    """System whose potential is the baseline of a trained model: ``species`` and ``potential``; or None.
+
+    Raises
+    ------
+    ValueError
+        As ``kind_of``.
+    """
+    return _description(folder).get(BASELINE)
 
 
 def kind_of(folder: Path) -> str:
@@ -56,12 +77,23 @@ def kind_of(folder: Path) -> str:
     ValueError
         If there is no model, its description is damaged, or its kind is not known.
     """
+    kind = _description(folder)["kind"]
+    if not isinstance(kind, str) or kind not in MODELS:
+        raise ValueError(
+            f"the model in {folder} is of kind {kind!r}, and this version knows {', '.join(MODELS)}; "
+            "use the version that trained it, or remove the folder and train it again"
+        )
+    return kind
+
+
+def _description(folder: Path) -> dict:
+    """What a trained model says of itself, at least its ``kind``."""
     path = Path(folder) / DESCRIPTION
     try:
         description = json.loads(path.read_text())
         if not isinstance(description, dict):
             raise ValueError("it does not describe a model")
-        kind = description["kind"] if "kind" in description else _kind_by_files(path.parent)
+        return description if "kind" in description else {"kind": _kind_by_files(path.parent)}
     except FileNotFoundError:
         raise ValueError(f"{folder} holds no trained model (no {DESCRIPTION}); train it") from None
     except (OSError, ValueError) as error:
@@ -69,12 +101,6 @@ def kind_of(folder: Path) -> str:
             f"the model in {folder} cannot be read ({DESCRIPTION}: {error}); remove the folder and "
             "train it again"
         ) from error
-    if not isinstance(kind, str) or kind not in MODELS:
-        raise ValueError(
-            f"the model in {folder} is of kind {kind!r}, and this version knows {', '.join(MODELS)}; "
-            "use the version that trained it, or remove the folder and train it again"
-        )
-    return kind
 
 
 def _kind_by_files(folder: Path) -> str:

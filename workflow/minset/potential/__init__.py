@@ -4,11 +4,12 @@ A system hands over one as a potential value, ``{"potential": <key of POTENTIALS
 new kind is a module with a ``RECORD`` (see ``minset.potential.record``) and one line here.
 """
 
-from minset.potential import calculator, eam, lammps, tosi_fumi
+from minset.potential import calculator, coulomb, eam, lammps, tosi_fumi
 from minset.potential.record import Potential
 
 POTENTIALS: dict[str, Potential] = {
     "calculator": calculator.RECORD,
+    "coulomb": coulomb.RECORD,
     "eam": eam.RECORD,
     "lammps": lammps.RECORD,
     "tosi_fumi": tosi_fumi.RECORD,

@@ -52,6 +52,8 @@ class Potential:
         ValueError, beginning with the key, where that cannot be.
     needs_charges
         Whether it needs charges of the species.
+    whole
+        Whether MD can run with it alone; another one serves as a baseline of models only.
     aside
         Options that change no force: where files and programs are, which are told by their hashes.
     seconds_per_atom
@@ -67,5 +69,6 @@ class Potential:
     mistakes: Callable[[dict, list[str]], list[str]] = _nothing
     completed: Callable[[dict, dict], dict] = _as_given
     needs_charges: bool = False
+    whole: bool = True
     aside: frozenset[str] = frozenset({"file"})
     seconds_per_atom: Callable[[dict], float] = _of_lammps
