@@ -34,7 +34,7 @@ def test_every_study_loads_with_its_defaults(path, capsys):
     assert study["descriptors"]["cutoff_A"] == 6.0
     for name, model in study["models"].items():
         assert model["model"] == written["models"][name].get("model", "schnet")
-        own = {"schnet": {"batch_size", "patience", "stress_weight"}, "gap": {"sparse_points"}}
+        own = {"schnet": {"batch_size", "max_epochs", "stress_weight"}, "gap": {"sparse_points"}}
         assert own[model["model"]] <= set(model["training"])
     for simulation in study["simulations"].values():
         assert {"density_g_cm3", "limits", "sample_ps", "seed", "members"} <= set(simulation)
