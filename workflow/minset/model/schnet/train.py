@@ -137,6 +137,7 @@ def train_network(
     if saved := read_checkpoint(folder / CHECKPOINT, vars(fit), "training"):
         state |= saved
         print(f"continuing after epoch {state['epoch']}", flush=True)
+    print(_schedule_in_words(training), flush=True)
     written = reported = time.monotonic()
     while not (stopped := _finished(state, training)):
         began = time.monotonic()
@@ -195,6 +196,15 @@ def _schedule(
         patience = max(1, training["patience"] // 3)
         return schedulers.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience)
     return schedulers.LambdaLR(optimizer, lambda k: 0.5 * (1 + math.cos(math.pi * k / epochs)))
+
+
+def _schedule_in_words(training: dict) -> str:
+    rate = f"learning rate {training['learning_rate']:g}"
+    if "patience" not in training:
+        return f"{rate}, falling to zero as a cosine over {training['max_epochs']} epochs"
+    return (
+        f"{rate}, halved on plateaus; stops after {training['patience']} epochs without improvement"
+    )
 
 
 def _train_epoch(fit: _Fit, batches: Batches, training: dict, seed: list[int]) -> float:
