@@ -7,19 +7,23 @@ from ase.build import bulk
 from conftest import numerical_force
 
 from minset.evaluation import Unusable
-from minset.model.repulsion import zbl_energy
+from minset.model.repulsion import pair_energy, repulsion_of
 from minset.model.schnet.architecture import SIZES, build_model, hyper_of, load_model
 from minset.model.schnet.compress import ENERGY_TARGET_EV_ATOM, FORCE_TARGET_EV_A, compress
 from minset.model.schnet.compressed import load_compressed, save_compressed, tabulate
 from minset.model.schnet.evaluator import compressed_evaluator, schnetpack_evaluator
-from minset.model.schnet.tables import filter_table, hermite_weights, zbl_table
+from minset.model.schnet.tables import filter_table, hermite_weights, repulsion_table
 from minset.model.schnet.tabulated import weights_of
 
 OFFSETS = {"energy_offsets_eV": {"17": -2.5, "19": -1.5}}
 
 
+# of a floor that is felt in the melt
+FLOOR = {"floor_A": {"Cl-Cl": 3.8, "Cl-K": 3.0, "K-K": 4.0}}
+
+
 def model_of(size: str = "small", seed: int = 1, **changes):
-    hyper = hyper_of({"size": size, **changes})
+    hyper = hyper_of({"size": size, **changes}) | FLOOR
     torch.manual_seed(seed)
     model = build_model(hyper).eval().requires_grad_(False)
     for weight in model.parameters():
@@ -63,15 +67,17 @@ def test_interpolation_error_falls_with_the_fourth_power_of_the_spacing():
     assert errors[1] / errors[2] == pytest.approx(16, rel=0.3)
 
 
-def test_repulsion_is_tabulated_down_to_overlapping_nuclei():
-    table = torch.from_numpy(zbl_table(17, 19, 6.0, 1024))[:, :, None]
+@pytest.mark.parametrize("kind", ["zbl", "floor"])
+def test_repulsion_is_tabulated_down_to_overlapping_nuclei(kind):
+    repulsion = repulsion_of({"repulsion": kind, "cutoff_A": 6.0} | FLOOR)
+    table = torch.from_numpy(repulsion_table(repulsion, 17, 19, 6.0, 1024))[:, :, None]
     distance = torch.tensor([1e-4, 0.02, 0.3, 1.0, 2.5, 5.9], dtype=torch.float64)
     value = interpolate(table, distance, 1024)[0][:, 0] / distance
-    z = [torch.tensor(float(n), dtype=torch.float64) for n in (17, 19)]
-    assert torch.allclose(value, zbl_energy(*z, distance, 6.0), rtol=1e-6, atol=1e-9)
+    z = [torch.full((6,), n) for n in (17, 19)]
+    assert torch.allclose(value, pair_energy(repulsion, *z, distance), rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("repulsion", ["zbl", "none"])
+@pytest.mark.parametrize("repulsion", ["zbl", "floor", "none"])
 @pytest.mark.parametrize("size", SIZES)
 def test_it_is_the_network_in_liquid_compressed_and_sheared_cells(size, repulsion, melt32):
     model, description = model_of(size, repulsion=repulsion)

@@ -34,7 +34,7 @@ def test_every_study_loads_with_its_defaults(path, capsys):
     assert study["descriptors"]["cutoff_A"] == 6.0
     for name, model in study["models"].items():
         assert model["model"] == written["models"][name].get("model", "schnet")
-        own = {"schnet": {"batch_size", "patience", "stress_weight"}, "gap": {"sparse_points"}}
+        own = {"schnet": {"batch_size", "max_epochs", "stress_weight"}, "gap": {"sparse_points"}}
         assert own[model["model"]] <= set(model["training"])
     for simulation in study["simulations"].values():
         assert {"density_g_cm3", "limits", "sample_ps", "seed", "members"} <= set(simulation)
@@ -78,7 +78,10 @@ def test_files_of_version_0_1_go_on(name, changed, config, capsys):
     shutil.copytree(VERSION_0_1, config, dirs_exist_ok=True)
     study, systems = load_study(name, config)
     today["labels"]["frames_per_job"] = 16
-    assert study == today
+    # trained as then: the learning rate halved on plateaus
+    own = yaml.safe_load((VERSION_0_1 / f"studies/{name}.yaml").read_text())["models"]["small"]
+    assert study["models"]["small"]["training"].items() >= own["training"].items()
+    assert study == today | {"models": study["models"]}
     for system, content in systems.items():
         assert content["potentials"].items() <= systems_today[system]["potentials"].items()
         assert list(content["potentials"]) == ["bmhtf", "bmhtf-published-sign"]
@@ -95,6 +98,19 @@ def test_files_of_version_0_1_go_on(name, changed, config, capsys):
     assert of_system.endswith(
         "potential is potentials.bmhtf and potentials.bmhtf-published-sign, form is potential"
     )
+
+
+def test_patience_that_version_0_1_had_by_default_is_kept(config):
+    shutil.copytree(VERSION_0_1, config, dirs_exist_ok=True)
+    training = {"learning_rate": 2e-3, "max_epochs": 80}
+    alter(config, STUDY, {"models/small/training": training})
+    said = []
+    study, _ = load_study("demo-classical", config, said.append)
+    assert study["models"]["small"]["training"].items() >= (training | {"patience": 200}).items()
+    assert "models.small.training.patience was 200 by default" in said[0]
+    alter(config, STUDY, {"labels": {"labeler": "potential"}})
+    today, _ = load_study("demo-classical", config, said.append)
+    assert "patience" not in today["models"]["small"]["training"], "a file of today"
 
 
 def test_observables_that_version_0_1_ignored_are_ignored(config):

@@ -15,7 +15,7 @@ from minset.model.gap.fit import train_gap
 from minset.model.neighbours import undirected_pairs
 from minset.model.offsets import energy_offsets
 from minset.model.record import DESCRIPTION
-from minset.model.repulsion import zbl_of
+from minset.model.repulsion import repulsion_of, repulsion_on
 
 SETTINGS = {
     "model": "gap",
@@ -138,7 +138,7 @@ def test_the_repulsion_is_taken_off_the_labels_and_put_back(frames, tmp_path):
     close = squeezed(frames[0])
     cell = np.array(close.cell)
     pairs = undirected_pairs(close.positions, cell, SETTINGS["cutoff_A"])
-    force = zbl_of(close.numbers, *pairs, SETTINGS["cutoff_A"])[1][0]
+    force = repulsion_on(repulsion_of(SETTINGS), close.numbers, *pairs)[1][0]
     assert np.abs(force).max() > 5
     fit(frames, tmp_path / "with")
     with_repulsion = evaluator_of(tmp_path / "with", frames[0].numbers)

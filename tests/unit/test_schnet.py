@@ -12,7 +12,7 @@ from matscipy.neighbours import neighbour_list
 
 from minset.md.session import load_atoms, open_lammps
 from minset.model.neighbours import VerletList, undirected_pairs
-from minset.model.repulsion import zbl_energy
+from minset.model.repulsion import pair_energy, repulsion_of
 from minset.model.schnet.architecture import (
     SIZES,
     build_model,
@@ -85,6 +85,8 @@ def test_repulsion_is_lammps_zbl(kcl):
     """Where the smooth cutoff is one, at small distances, against pair_style zbl."""
     from ase import Atoms
 
+    zbl = repulsion_of({"repulsion": "zbl", "cutoff_A": 6.0})
+    z = torch.tensor([19]), torch.tensor([17])
     for distance in (0.6, 1.2, 2.0):
         pair = Atoms("KCl", positions=[[5, 5, 5], [5 + distance, 5, 5]], cell=[20] * 3, pbc=True)
         lmp = open_lammps()
@@ -97,11 +99,10 @@ def test_repulsion_is_lammps_zbl(kcl):
         expected = lmp.get_thermo("pe")
         lmp.close()
         smooth = 0.5 * (1 + np.cos(np.pi * distance / 6.0))
-        z = torch.tensor([19.0]), torch.tensor([17.0])
-        energy = float(zbl_energy(*z, torch.tensor([distance], dtype=torch.float64), 6.0))
+        energy = float(pair_energy(zbl, *z, torch.tensor([distance], dtype=torch.float64)))
         # LAMMPS shifts by the energy at its own cutoff, below 1 meV here
         assert energy / smooth == pytest.approx(expected, rel=1e-3, abs=2e-3)
-    assert float(zbl_energy(*z, torch.tensor([6.5]), 6.0)) == 0.0
+    assert float(pair_energy(zbl, *z, torch.tensor([6.5]))) == 0.0
 
 
 def test_saved_model_is_the_same_model_and_runs_no_code(model_folder, melt32, tmp_path):

@@ -9,7 +9,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from conftest import batch_of
 
 from minset.model.offsets import energy_offsets
-from minset.model.repulsion import zbl_of
+from minset.model.repulsion import repulsion_on
 from minset.model.schnet.architecture import SIZES, build_model, hyper_of, predict
 from minset.model.schnet.batches import Batches
 from minset.model.schnet.compressed import load_compressed, tabulate
@@ -124,10 +124,10 @@ def test_repulsion_taken_off_the_labels_is_the_one_in_the_model(melt32):
     hyper = hyper_of({"size": "small"})
     model = build_model(hyper).double()
     with_it = predict(model, batch_of(melt32, 6.0))
-    model.repulsion = "none"
+    zbl, model.repulsion = model.repulsion, None
     without = predict(model, batch_of(melt32, 6.0))
     pairs = undirected_pairs(melt32.positions, np.array(melt32.cell), 6.0)
-    energies, forces, virial = zbl_of(melt32.numbers, *pairs, 6.0)
+    energies, forces, virial = repulsion_on(zbl, melt32.numbers, *pairs)
     assert energies.sum() == pytest.approx(float((with_it["energy"] - without["energy"]).detach()))
     assert np.allclose(forces, with_it["forces"] - without["forces"], atol=1e-9)
     assert np.allclose(virial, with_it["virial"][0] - without["virial"][0], atol=1e-8)

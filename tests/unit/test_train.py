@@ -19,6 +19,7 @@ from conftest import classically_labelled
 from minset.dataset import write_dataset
 from minset.model import MODELS, evaluator_of
 from minset.model.offsets import energy_offsets
+from minset.model.repulsion import with_floor
 from minset.model.schnet import COMPRESSED, HISTORY, WEIGHTS
 from minset.model.schnet.architecture import build_model, hyper_of, load_model
 from minset.model.schnet.batches import Batches
@@ -28,7 +29,6 @@ TRAINING = {
     "batch_size": 2,
     "learning_rate": 3e-3,
     "max_epochs": 12,
-    "patience": 12,
     "energy_weight": 1.0,
     "force_weight": 1.0,
     "stress_weight": 0.0,
@@ -61,6 +61,49 @@ def test_it_learns_and_keeps_the_best_epoch(frames, tmp_path):
     description = json.loads((tmp_path / "model.json").read_text())
     assert description["training"]["best_epoch"] == summary["best_epoch"]
     assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_the_learning_rate_falls_to_zero_as_half_a_cosine(frames, tmp_path):
+    fit(frames, tmp_path, max_epochs=8)
+    rates = pd.read_csv(tmp_path / HISTORY)["learning_rate"].to_numpy()
+    assert rates[0] == 3e-3
+    assert rates == pytest.approx(1.5e-3 * (1 + np.cos(np.pi * np.arange(8) / 8)))
+    assert rates[-1] < 0.04 * rates[0]
+
+
+def test_training_ends_converged(frames, tmp_path):
+    """The loss of the last epochs no longer jumps, unlike at a constant rate."""
+    changes = {"cosine": {}, "constant": {"patience": 1000}}
+    jumps = {}
+    for name, change in changes.items():
+        fit(frames, tmp_path / name, max_epochs=40, **change)
+        losses = pd.read_csv(tmp_path / name / HISTORY)["validation_loss"].to_numpy()
+        jumps[name] = np.abs(np.diff(np.log(losses[-5:]))).max()
+    assert jumps["cosine"] < 0.05 < jumps["constant"]
+
+
+def test_with_patience_the_learning_rate_is_halved_on_a_plateau(frames, tmp_path):
+    fit(frames, tmp_path, learning_rate=1e-2, max_epochs=60, patience=6)
+    rates = pd.read_csv(tmp_path / HISTORY)["learning_rate"].to_numpy()
+    assert rates[0] == 1e-2
+    assert rates[-1] < rates[0]
+    assert np.log2(rates[0] / rates) == pytest.approx(np.round(np.log2(rates[0] / rates)))
+
+
+def test_the_floor_ends_below_all_that_was_labelled_and_is_kept_with_the_model(frames, tmp_path):
+    settings = {"size": "small", "repulsion": "floor"}
+    train_schnet(*frames, settings, TRAINING | {"max_epochs": 3}, 1, tmp_path, 1, {})
+    hyper = json.loads((tmp_path / "model.json").read_text())["hyper"]
+    assert hyper == with_floor(hyper_of(settings), [*frames[0], *frames[1]])
+    frame, cell = frames[1][0], np.array(frames[1][0].cell)
+    tables, network = (
+        evaluator_of(tmp_path, frame.numbers, reference=reference) for reference in (False, True)
+    )
+    for scale in (1.0, 0.8):
+        results = [e(scale * frame.positions, scale * cell) for e in (tables, network)]
+        bound = 1e-4 * max(1.0, np.abs(results[1].forces_eV_A).max() / 10)
+        assert np.allclose(*(r.forces_eV_A for r in results), atol=bound)
+    assert np.abs(results[0].forces_eV_A).max() > 5, "the floor is felt in the pressed cell"
 
 
 def test_early_stopping_says_so(frames, tmp_path):
@@ -114,7 +157,8 @@ def test_frames_without_stress_teach_none(small_pool, kcl, tmp_path):
     assert loss([bare], weighted) == loss([bare], TRAINING)
 
 
-def test_a_killed_training_ends_like_an_undisturbed_one(frames, tmp_path):
+@pytest.mark.parametrize("changes", [{}, {"patience": 30}], ids=["cosine", "plateau"])
+def test_a_killed_training_ends_like_an_undisturbed_one(changes, frames, tmp_path):
     """SIGKILL a real process after its checkpoint, go on, compare with a run that had no kill."""
     write_dataset(tmp_path / "train.extxyz", frames[0])
     write_dataset(tmp_path / "validation.extxyz", frames[1])
@@ -125,7 +169,7 @@ import minset.model.schnet.train as t
 from minset.dataset import read_dataset
 t.CHECKPOINT_SECONDS = 0.0
 t.train_network(read_dataset("train.extxyz"), read_dataset("validation.extxyz"), {{"size": "small"}},
-                {TRAINING | {"max_epochs": 30, "patience": 30}!r}, seed=1, folder=sys.argv[1],
+                {TRAINING | {"max_epochs": 30} | changes!r}, seed=1, folder=sys.argv[1],
                 threads=1, provenance={{}})
 """
 

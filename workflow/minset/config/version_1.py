@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 _FORM = "born-mayer-huggins-tosi-fumi"
+_PATIENCE = 200  # without it the learning rate follows a cosine today
 
 
 def upgraded(content, kind: str) -> tuple:
@@ -40,12 +41,26 @@ def _study(content: dict) -> list[str]:
     if labels.get("labeler") == "lammps":
         labels["labeler"] = "potential"
         renamed.append("labels.labeler: lammps is potential")
+    if renamed:
+        renamed += _training(content.get("models"))
     simulations = content.get("simulations")
     for name, simulation in simulations.items() if isinstance(simulations, dict) else ():
         npt = isinstance(simulation, dict) and simulation.get("ensemble") == "npt"
         # 0.1 looked at observables in runs at constant volume alone
         if renamed and npt and simulation.pop("observables", None) is not None:
             renamed.append(f"simulations.{name}.observables had no effect in npt")
+    return renamed
+
+
+def _training(models) -> list[str]:
+    """Give SchNets of version 0.1 the patience that they had without saying so."""
+    renamed = []
+    for name, model in models.items() if isinstance(models, dict) else ():
+        if isinstance(model, dict) and model.get("model", "schnet") == "schnet":
+            training = model.setdefault("training", {})
+            if isinstance(training, dict) and "patience" not in training:
+                training["patience"] = _PATIENCE
+                renamed.append(f"models.{name}.training.patience was {_PATIENCE} by default")
     return renamed
 
 

@@ -9,6 +9,13 @@ import numpy as np
 from minset.evaluation import Evaluator
 
 DESCRIPTION = "model.json"  # in the folder of every model; its ``kind`` is a name of ``MODELS``
+REPULSION = {
+    "enum": ["floor", "none", "zbl"],
+    "default": "zbl",
+    "description": "Universal repulsion under the model, against collapse: zbl up to the cutoff, floor "
+    "below the shortest labelled distance of each pair of elements alone; none as in the papers",
+}
+"""Option of every kind of model"""
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,153 @@
-"""Screened nuclear repulsion of Ziegler, Biersack and Littmark (1985) as a floor under a network.
+"""Screened nuclear repulsion of Ziegler, Biersack and Littmark (1985) under a model.
 
-No liquid at a usable temperature shows a network what happens when two ions overlap, and where it
-knows nothing it may attract. The universal repulsion is negligible at bonding distances and steep
-below them.
+No liquid at a usable temperature shows a model what happens when two ions overlap, and where it knows
+nothing it may attract. The universal repulsion is steep there. ``zbl`` has it at all distances, brought
+to zero at the cutoff of the model; ``floor`` only below the shortest distance at which each pair of
+elements was labelled.
 """
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
+
+from minset.model.neighbours import undirected_pairs
 
 _COULOMB_EV_A = 14.399645
 _SCREENING_A = 0.46850
 _WEIGHTS = (0.18175, 0.50986, 0.28022, 0.02817)
 _EXPONENTS = (3.19980, 0.94229, 0.40290, 0.20162)
+FLOOR_SHARE = 0.97  # of the shortest labelled distance: the floor ends there
+FLOOR_BEGIN = 0.8  # of its end: the repulsion is whole below
 
 
-def zbl_energy(
-    z_i: torch.Tensor, z_j: torch.Tensor, distance: torch.Tensor, cutoff_A: float
+@dataclass(frozen=True)
+class Repulsion:
+    """Universal repulsion between all elements, with the distances at which it ends."""
+
+    kind: str
+    """``zbl`` or ``floor``"""
+    ends_A: torch.Tensor
+    """By atomic numbers, shape (119, 119)"""
+
+
+def repulsion_of(settings: dict) -> Repulsion | None:
+    """Repulsion of a model; None if it has none.
+
+    Parameters
+    ----------
+    settings
+        ``repulsion`` (``none``, ``zbl``, ``floor``), ``cutoff_A`` and, of a floor, ``floor_A``.
+    """
+    if settings["repulsion"] == "none":
+        return None
+    size = len(chemical_symbols)
+    ends = torch.full((size, size), float(settings["cutoff_A"]), dtype=torch.float64)
+    if settings["repulsion"] == "floor":
+        for pair, end in settings["floor_A"].items():
+            a, b = (atomic_numbers[symbol] for symbol in pair.split("-"))
+            ends[a, b] = ends[b, a] = end
+    return Repulsion(settings["repulsion"], ends)
+
+
+def with_floor(settings: dict, frames: list[Atoms]) -> dict:
+    """Settings of a model with ``floor_A``, if its repulsion is a floor; else as they are.
+
+    Parameters
+    ----------
+    settings
+        ``repulsion`` and ``cutoff_A``.
+    frames
+        All that are labelled.
+
+    Returns
+    -------
+    dict
+        ``floor_A`` has the distance in A at which the floor of each pair of elements ends, by names
+        as ``Cl-K``: ``FLOOR_SHARE`` times the shortest one in the frames. Elements that are never
+        within the cutoff of each other have the sum of their covalent radii.
+    """
+    if settings["repulsion"] != "floor":
+        return settings
+    cutoff = settings["cutoff_A"]
+    shortest = np.full((len(chemical_symbols),) * 2, np.inf)
+    for frame in frames:
+        i, j, vectors = undirected_pairs(frame.positions, np.array(frame.cell), cutoff)
+        ends = np.sort(frame.numbers[[i, j]], axis=0)
+        np.minimum.at(shortest, tuple(ends), np.linalg.norm(vectors, axis=1))
+    floor = {}
+    for pair in _pairs(np.unique(np.concatenate([f.numbers for f in frames]))):
+        contact = sum(covalent_radii[z] for z in pair)
+        seen = FLOOR_SHARE * shortest[pair]
+        floor[_name(pair)] = float(min(seen if np.isfinite(seen) else contact, cutoff))
+    return settings | {"floor_A": floor}
+
+
+def require_sane(settings: dict, numbers) -> None:
+    """Raise ValueError unless the repulsion of a saved model is known and ends between its elements.
+
+    Parameters
+    ----------
+    settings
+        As of ``repulsion_of``.
+    numbers
+        Atomic numbers that the model knows.
+    """
+    if settings["repulsion"] not in ("none", "zbl", "floor"):
+        raise ValueError(f"repulsion {settings['repulsion']!r} is not known")
+    if settings["repulsion"] != "floor":
+        return
+    floor = settings.get("floor_A", {})
+    if set(floor) != {_name(pair) for pair in _pairs(sorted(numbers))}:
+        raise ValueError("floor_A does not have the pairs of its elements")
+    if not all(0 < end <= settings["cutoff_A"] for end in floor.values()):
+        raise ValueError("floor_A is out of range")
+
+
+def _pairs(numbers) -> list[tuple[int, int]]:
+    """Pairs of elements, each once, the smaller atomic number first."""
+    return [(int(a), int(b)) for k, a in enumerate(numbers) for b in numbers[k:]]
+
+
+def _name(pair: tuple[int, int]) -> str:
+    return "-".join(sorted(chemical_symbols[z] for z in pair))
+
+
+def pair_energy(
+    repulsion: Repulsion, z_i: torch.Tensor, z_j: torch.Tensor, distance: torch.Tensor
 ) -> torch.Tensor:
-    """Pair energy in eV, brought smoothly to zero at the cutoff.
+    """Energy of pairs in eV, shape (e,), with three continuous derivatives for a floor.
 
-    U(r) = k Z_i Z_j / r phi(r/a) fc(r), with a = 0.4685 A / (Z_i^0.23 + Z_j^0.23), phi the universal
-    screening function and fc = (1 + cos(pi r / cutoff)) / 2.
+    U(r) = k Z_i Z_j / r phi(r/a) s(r/end), with a = 0.4685 A / (Z_i^0.23 + Z_j^0.23) and phi the
+    universal screening function. The switch s is (1 + cos(pi r / end)) / 2 of ``zbl``; of ``floor``
+    it is one below ``FLOOR_BEGIN`` and falls to zero at the end as the polynomial of seventh degree
+    of which three derivatives are zero on both sides.
 
     Parameters
     ----------
     z_i, z_j
-        Atomic numbers of the two atoms of each pair, shape (e,).
+        Atomic numbers of the two atoms of each pair, integers of shape (e,).
     distance
         In A, shape (e,).
     """
-    scaled = distance * (z_i**0.23 + z_j**0.23) / _SCREENING_A
+    exact = [z.to(distance.dtype) for z in (z_i, z_j)]
+    scaled = distance * (exact[0] ** 0.23 + exact[1] ** 0.23) / _SCREENING_A
     screening = sum(w * torch.exp(-b * scaled) for w, b in zip(_WEIGHTS, _EXPONENTS, strict=True))
-    smooth = 0.5 * (1 + torch.cos(torch.pi * distance / cutoff_A)) * (distance < cutoff_A)
-    return _COULOMB_EV_A * z_i * z_j / distance * screening * smooth
+    share = distance / repulsion.ends_A.to(distance)[z_i, z_j]
+    if repulsion.kind == "floor":
+        t = ((share - FLOOR_BEGIN) / (1 - FLOOR_BEGIN)).clamp(0, 1)
+        switch = (1 - t) ** 4 * (1 + t * (4 + t * (10 + t * 20)))
+    else:
+        switch = 0.5 * (1 + torch.cos(math.pi * share)) * (share < 1)
+    return _COULOMB_EV_A * exact[0] * exact[1] / distance * screening * switch
 
 
-def zbl_of(numbers, i, j, vectors, cutoff_A: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def repulsion_on(
+    repulsion: Repulsion, numbers, i, j, vectors
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Repulsion of a structure.
 
     Parameters
@@ -51,9 +163,9 @@ def zbl_of(numbers, i, j, vectors, cutoff_A: float) -> tuple[np.ndarray, np.ndar
         Half of each pair's energy at each of its atoms, in eV with shape (n,); in eV/A with shape
         (n, 3); and dE/dstrain in eV with shape (3, 3).
     """
-    z = torch.as_tensor(numbers, dtype=torch.float64)
+    z = torch.as_tensor(numbers, dtype=torch.long)
     r_ij = torch.as_tensor(vectors).requires_grad_()
-    pairs = zbl_energy(z[i], z[j], r_ij.norm(dim=1), cutoff_A)
+    pairs = pair_energy(repulsion, z[i], z[j], r_ij.norm(dim=1))
     (gradient,) = torch.autograd.grad(pairs.sum(), r_ij)
     energies, forces = np.zeros(len(numbers)), np.zeros((len(numbers), 3))
     for end in (i, j):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minset.evaluation import Evaluator
-from minset.model.record import DESCRIPTION, Model
+from minset.model.record import DESCRIPTION, REPULSION, Model
 
 XML = "gap.xml"
 
@@ -45,12 +45,7 @@ OPTIONS = {
     | {"default": 0.5, "description": "Over which atoms fade before the cutoff, in A"},
     "delta_eV": _positive
     | {"default": 1.0, "description": "Spread of atomic energies in the prior, in eV"},
-    "repulsion": {
-        "enum": ["none", "zbl"],
-        "default": "zbl",
-        "description": "Universal repulsion below the kernel, against collapse; "
-        "none as in the papers",
-    },
+    "repulsion": REPULSION,
 }
 TRAINING = {
     "sparse_points": {

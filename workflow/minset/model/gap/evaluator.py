@@ -14,7 +14,7 @@ from minset.files import file_hash
 from minset.model.gap import XML
 from minset.model.neighbours import near_cell, undirected_pairs
 from minset.model.record import DESCRIPTION
-from minset.model.repulsion import zbl_of
+from minset.model.repulsion import repulsion_of, repulsion_on, require_sane
 
 
 def load_gap(folder: Path) -> tuple[object, dict]:
@@ -37,6 +37,7 @@ def load_gap(folder: Path) -> tuple[object, dict]:
         if file_hash(folder / XML) != description["gap_xml_sha256"]:
             raise ValueError(f"{XML} is not the file that {DESCRIPTION} describes")
         _require_gap_alone(folder / XML)
+        require_sane(description["settings"], map(int, description["energy_offsets_eV"]))
     except (ValueError, KeyError, TypeError, OSError, xml.parsers.expat.ExpatError) as error:
         raise ValueError(
             f"the model in {folder} cannot be read ({error}); remove the folder and train it again"
@@ -91,6 +92,7 @@ def gap_evaluator(potential, description: dict, numbers: np.ndarray, threads: in
     threadpool_limits(threads, user_api="blas")
     settings = description["settings"]
     offset = np.array([description["energy_offsets_eV"][str(z)] for z in numbers])
+    repulsion = repulsion_of(settings)
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
         # first: it stops at configurations over which QUIP would end the process
@@ -100,10 +102,10 @@ def gap_evaluator(potential, description: dict, numbers: np.ndarray, threads: in
         atomic = potential.results["energies"] + offset
         forces = potential.results["forces"]
         virial = -potential.extra_results["config"]["virial"]  # QUIP's is the negative derivative
-        if settings["repulsion"] == "zbl":
-            repulsion = zbl_of(numbers, i, j, vectors, settings["cutoff_A"])
+        if repulsion:
+            added = repulsion_on(repulsion, numbers, i, j, vectors)
             atomic, forces, virial = (
-                x + y for x, y in zip((atomic, forces, virial), repulsion, strict=True)
+                x + y for x, y in zip((atomic, forces, virial), added, strict=True)
             )
         return Evaluation(
             energy_eV=float(atomic.sum()),

@@ -16,7 +16,7 @@ from minset.model.gap.evaluator import gap_evaluator, load_gap
 from minset.model.neighbours import undirected_pairs
 from minset.model.offsets import energy_offsets, require_trained
 from minset.model.record import DESCRIPTION
-from minset.model.repulsion import zbl_of
+from minset.model.repulsion import repulsion_of, repulsion_on, with_floor
 
 LABELS = "labels.xyz"
 
@@ -41,7 +41,7 @@ def train_gap(
         The same, only to say how good the fit is.
     settings
         ``cutoff_A``, ``cutoff_transition_width_A``, ``n_max``, ``l_max``, ``atom_sigma_A``, ``zeta``
-        (of the SOAP kernel), ``delta_eV`` and ``repulsion`` (``none``, ``zbl``).
+        (of the SOAP kernel), ``delta_eV`` and ``repulsion`` (``none``, ``zbl``, ``floor``).
     training
         ``sparse_points`` of each species, and the expected errors of the labels beyond the reach of
         the kernel: ``energy_sigma_eV_atom``, ``force_sigma_eV_A`` and, if the stress is to be fitted,
@@ -69,6 +69,7 @@ def train_gap(
     folder = Path(folder)
     offsets = energy_offsets(train)
     require_trained(offsets, validation)
+    settings = with_floor(settings, [*train, *validation])
     with_stress = "virial_sigma_eV_atom" in training
     labels = [_labels(frame, offsets, settings, with_stress) for frame in train]
     ase.io.write(folder / LABELS, labels, format="extxyz")
@@ -101,12 +102,11 @@ def _labels(frame: Atoms, offsets: dict, settings: dict, with_stress: bool) -> A
     forces = frame.get_forces()
     with_stress = with_stress and "stress" in frame.calc.results
     virial = frame.get_stress(voigt=False) * frame.cell.volume if with_stress else None
-    if settings["repulsion"] == "zbl":
-        cell, cutoff = np.array(frame.cell), settings["cutoff_A"]
-        pairs = undirected_pairs(frame.positions, cell, cutoff)
-        repulsion = zbl_of(frame.numbers, *pairs, cutoff)
-        energy, forces = energy - repulsion[0].sum(), forces - repulsion[1]
-        virial = virial - repulsion[2] if with_stress else None
+    if repulsion := repulsion_of(settings):
+        pairs = undirected_pairs(frame.positions, np.array(frame.cell), settings["cutoff_A"])
+        energies, of_forces, of_virial = repulsion_on(repulsion, frame.numbers, *pairs)
+        energy, forces = energy - energies.sum(), forces - of_forces
+        virial = virial - of_virial if with_stress else None
     labels = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=True)
     labels.info["label_energy"] = energy
     if with_stress:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from minset.evaluation import Evaluator
-from minset.model.record import DESCRIPTION, Model
+from minset.model.record import DESCRIPTION, REPULSION, Model
 
 WEIGHTS, HISTORY = "model.pt", "history.csv"
 COMPRESSED, COMPRESSION = "compressed.npz", "compression.csv"
@@ -24,12 +24,7 @@ OPTIONS = {
         "description": "Radial basis functions instead of the size's",
     },
     "cutoff_A": _positive | {"default": 6.0, "description": "Of interactions, in A"},
-    "repulsion": {
-        "enum": ["none", "zbl"],
-        "default": "zbl",
-        "description": "Universal repulsion below the network, against collapse; "
-        "none as in the papers",
-    },
+    "repulsion": REPULSION,
 }
 TRAINING = {
     "batch_size": {
@@ -39,18 +34,18 @@ TRAINING = {
         "description": "Frames of each step",
     },
     "learning_rate": _positive
-    | {"default": 5e-4, "description": "Of Adam at the start; halved when the loss stays"},
+    | {"default": 5e-4, "description": "Of Adam at the start; falls to zero as a cosine"},
     "max_epochs": {
         "type": "integer",
         "minimum": 1,
         "default": 2000,
-        "description": "Passes over the training frames at most",
+        "description": "Passes over the training frames; the learning rate is zero after the last",
     },
     "patience": {
         "type": "integer",
         "minimum": 1,
-        "default": 200,
-        "description": "Epochs without a better validation loss after which training stops",
+        "description": "When given, the learning rate does not follow a cosine: it is halved when the "
+        "validation loss stays for a third of so many epochs, and training stops after so many",
     },
     "energy_weight": _weight
     | {"default": 1.0, "description": "In the loss, of squared errors in (eV/atom)^2"},

@@ -14,7 +14,7 @@ import torch.utils.data.dataloader
 
 from minset.files import read_torch, write_json, write_torch
 from minset.model.record import DESCRIPTION
-from minset.model.repulsion import zbl_energy
+from minset.model.repulsion import pair_energy, repulsion_of, require_sane
 from minset.model.schnet import WEIGHTS
 
 # schnetpack 2.1.1 imports this name, which newer torch no longer has there.
@@ -96,7 +96,7 @@ def build_model(hyper: dict) -> torch.nn.Module:
         input_modules=[],
         output_modules=[readout],
     )
-    model.repulsion = hyper["repulsion"]
+    model.repulsion = repulsion_of(hyper)
     return model
 
 
@@ -125,12 +125,11 @@ def predict(model: torch.nn.Module, batch: dict, create_graph: bool = False) -> 
     inputs = model.representation(inputs)
     inputs = model.output_modules[0](inputs)
     energy, atomic = inputs["energy"], inputs["energy_per_atom"].reshape(-1)
-    if model.repulsion == "zbl":
+    if model.repulsion:
         z = batch["_atomic_numbers"]
         i, j = batch["_idx_i"], batch["_idx_j"]
-        cutoff = float(model.representation.cutoff)
         # each pair is listed from both ends: half to each atom
-        pairs = 0.5 * zbl_energy(z[i], z[j], r_ij.norm(dim=1), cutoff)
+        pairs = 0.5 * pair_energy(model.repulsion, z[i], z[j], r_ij.norm(dim=1))
         repulsion = torch.zeros_like(atomic).index_add(0, i, pairs)
         atomic = atomic + repulsion
         energy = energy.index_add(0, batch["_idx_m"], repulsion)
@@ -190,10 +189,11 @@ def _require_sane(description: dict, weights: dict) -> None:
     sizes = [hyper[k] for k in ("interactions", "features", "filters", "gaussians")]
     if not all(type(n) is int and 1 <= n <= 1000 for n in [*sizes, *hyper["hidden"]]):
         raise ValueError("hyper-parameters are out of range")
-    if not 0 < hyper["cutoff_A"] < 100 or hyper["repulsion"] not in ("none", "zbl"):
-        raise ValueError("cutoff or repulsion are out of range")
+    if not 0 < hyper["cutoff_A"] < 100:
+        raise ValueError("the cutoff is out of range")
     if not all(0 < int(z) <= 100 and math.isfinite(value) for z, value in offsets.items()):
         raise ValueError("energy offsets are out of range")
+    require_sane(hyper, map(int, offsets))
     # before the network is built: a wrong size could ask for more memory than there is
     blocks = {name.split(".")[2] for name in weights if name.startswith(f"{_BLOCKS}.")}
     first, hidden = weights[f"{_BLOCKS}.0.filter_network.0.weight"], range(len(hyper["hidden"]))

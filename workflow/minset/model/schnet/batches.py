@@ -5,7 +5,7 @@ import torch
 from ase import Atoms
 
 from minset.model.neighbours import undirected_pairs
-from minset.model.repulsion import zbl_of
+from minset.model.repulsion import repulsion_of, repulsion_on
 from minset.model.schnet.kernels import Near
 from minset.model.schnet.tables import hermite_weights
 from minset.model.schnet.tabulated import Pairs
@@ -21,8 +21,8 @@ class Batches:
     offsets
         Energy per atom of each species in eV, taken off the labels.
     hyper
-        Of the model; ``cutoff_A`` and ``repulsion``. The repulsion has no parameters: it is taken
-        off the labels too.
+        Of the model; ``cutoff_A``, ``repulsion`` and ``floor_A``. The repulsion has no parameters: it
+        is taken off the labels too.
     segments
         Of the tables.
     with_stress
@@ -79,10 +79,10 @@ def _tensors(frame: Atoms, offsets: dict, hyper: dict, segments: int, with_stres
     if with_stress:
         known = "stress" in frame.calc.results
         stress = frame.get_stress(voigt=False) if known else np.full((3, 3), np.nan)
-    if hyper["repulsion"] == "zbl":
-        repulsion = zbl_of(frame.numbers, i, j, vectors, cutoff)
-        energy, forces = energy - repulsion[0].sum(), forces - repulsion[1]
-        stress = stress - repulsion[2] / frame.cell.volume
+    if repulsion := repulsion_of(hyper):
+        energies, of_forces, virial = repulsion_on(repulsion, frame.numbers, i, j, vectors)
+        energy, forces = energy - energies.sum(), forces - of_forces
+        stress = stress - virial / frame.cell.volume
     exact = {"numbers": frame.numbers, "i": i, "j": j, "segment": segment}
     rounded = {
         "weights": weights,

@@ -9,7 +9,7 @@ import torch
 
 from minset.files import written_aside
 from minset.model.schnet.passes import Layers
-from minset.model.schnet.tables import filter_table, zbl_table
+from minset.model.schnet.tables import filter_table, repulsion_table
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,13 @@ def tabulate(model: torch.nn.Module, description: dict, segments: int) -> Compre
     offsets = {int(z): value for z, value in description["energy_offsets_eV"].items()}
     numbers = sorted(offsets)
     cutoff = float(model.representation.cutoff)
-    if model.repulsion == "zbl":
-        pairs = [[zbl_table(a, b, cutoff, segments) for b in numbers] for a in numbers]
-        repulsion = np.array(pairs)
-    else:
-        repulsion = np.zeros((len(numbers), len(numbers), 0, 2))
+    repulsion = np.zeros((len(numbers), len(numbers), 0, 2))
+    if model.repulsion:
+        tables = [
+            [repulsion_table(model.repulsion, a, b, cutoff, segments) for b in numbers]
+            for a in numbers
+        ]
+        repulsion = np.array(tables)
     embedding, layers = tabulate_representation(model.representation, numbers, segments)
     readout = [layer.float() for layer in copy.deepcopy(model.output_modules[0]).outnet]
     return Compressed(

@@ -4,6 +4,7 @@ A plain torch loop over frames that are all in memory, with their pairs placed i
 once (``minset.model.schnet.tabulated``). The trained network is then compressed for simulations.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ase import Atoms
 from minset.files import read_checkpoint, write_checkpoint, write_csv
 from minset.model.offsets import energy_offsets, require_trained
 from minset.model.record import DESCRIPTION
+from minset.model.repulsion import with_floor
 from minset.model.schnet import COMPRESSED, COMPRESSION, HISTORY, WEIGHTS
 from minset.model.schnet.architecture import build_model, hyper_of, load_model, save_model
 from minset.model.schnet.batches import Batches
@@ -89,7 +91,8 @@ def train_network(
     """Train one network, or go on from its last checkpoint.
 
     The loss is the sum of mean squared errors of energy per atom, force components and stress
-    components, each times its weight. The best epoch on the validation set is kept.
+    components, each times its weight. The learning rate falls to zero as half a cosine, so that the
+    last epochs agree; the best epoch on the validation set is kept.
 
     Parameters
     ----------
@@ -98,9 +101,9 @@ def train_network(
     settings
         ``size`` and what it overrides, see ``minset.model.schnet.architecture.hyper_of``.
     training
-        ``batch_size``, ``learning_rate`` (Adam), ``max_epochs``, ``patience`` (epochs without
-        improvement after which training stops; the learning rate is halved at a third of it),
-        ``energy_weight``, ``force_weight``, ``stress_weight``.
+        ``batch_size``, ``learning_rate`` (Adam, of the first epoch), ``max_epochs``, ``energy_weight``,
+        ``force_weight``, ``stress_weight``. With ``patience`` there is no cosine: the learning rate is
+        halved after a third of so many epochs without improvement, and training stops after all.
     seed
         Of the initial weights and the order of the frames.
     folder
@@ -123,8 +126,9 @@ def train_network(
     """
     torch.set_num_threads(threads)
     folder = Path(folder)
-    hyper, offsets = hyper_of(settings), energy_offsets(train)
+    offsets = energy_offsets(train)
     require_trained(offsets, validation)
+    hyper = with_floor(hyper_of(settings), [*train, *validation])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     options = (offsets, hyper, SEGMENTS, training["stress_weight"] > 0, device)
     batches, checks = Batches(train, *options), Batches(validation, *options)
@@ -133,13 +137,14 @@ def train_network(
     if saved := read_checkpoint(folder / CHECKPOINT, vars(fit), "training"):
         state |= saved
         print(f"continuing after epoch {state['epoch']}", flush=True)
+    print(_schedule_in_words(training), flush=True)
     written = reported = time.monotonic()
     while not (stopped := _finished(state, training)):
         began = time.monotonic()
         train_loss = _train_epoch(fit, batches, training, [seed, state["epoch"]])
         loss, errors = _validate(fit, checks, training, state["epoch"] + 1)
         rate = fit.optimizer.param_groups[0]["lr"]
-        fit.scheduler.step(loss)
+        fit.scheduler.step(*[loss] if "patience" in training else [])
         _keep(state, fit.model, loss)
         seconds = time.monotonic() - began
         state["history"].append([state["epoch"], train_loss, loss, *errors, rate, seconds])
@@ -172,17 +177,34 @@ class _Fit:
 
     model: torch.nn.Module
     optimizer: torch.optim.Optimizer
-    scheduler: torch.optim.lr_scheduler.ReduceLROnPlateau
+    scheduler: torch.optim.lr_scheduler.LRScheduler
 
 
 def _begin(hyper: dict, training: dict, seed: int, device: torch.device) -> _Fit:
     torch.manual_seed(seed)
     model = build_model(hyper).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=training["learning_rate"])
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=0.5, patience=max(1, training["patience"] // 3)
+    return _Fit(model, optimizer, _schedule(optimizer, training))
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, training: dict
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """How the learning rate falls from epoch to epoch."""
+    schedulers, epochs = torch.optim.lr_scheduler, training["max_epochs"]
+    if "patience" in training:
+        patience = max(1, training["patience"] // 3)
+        return schedulers.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience)
+    return schedulers.LambdaLR(optimizer, lambda k: 0.5 * (1 + math.cos(math.pi * k / epochs)))
+
+
+def _schedule_in_words(training: dict) -> str:
+    rate = f"learning rate {training['learning_rate']:g}"
+    if "patience" not in training:
+        return f"{rate}, falling to zero as a cosine over {training['max_epochs']} epochs"
+    return (
+        f"{rate}, halved on plateaus; stops after {training['patience']} epochs without improvement"
     )
-    return _Fit(model, optimizer, scheduler)
 
 
 def _train_epoch(fit: _Fit, batches: Batches, training: dict, seed: list[int]) -> float:
@@ -252,6 +274,6 @@ def _finished(state: dict, training: dict) -> str:
     """Why training ends, or nothing."""
     if state["epoch"] >= training["max_epochs"]:
         return f"{training['max_epochs']} epochs done"
-    if state["epoch"] - state["best_epoch"] >= training["patience"]:
+    if state["epoch"] - state["best_epoch"] >= training.get("patience", math.inf):
         return f"no better validation loss in {training['patience']} epochs"
     return ""
