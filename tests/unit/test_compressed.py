@@ -19,7 +19,7 @@ OFFSETS = {"energy_offsets_eV": {"17": -2.5, "19": -1.5}}
 
 
 # of a floor that is felt in the melt
-FLOOR = {"floor_A": {"Cl-Cl": 3.8, "Cl-K": 3.0, "K-K": 4.0}}
+FLOOR = {"floor_A": {"Cl-Cl": 3.8, "K-Cl": 3.0, "K-K": 4.0}}
 
 
 def model_of(size: str = "small", seed: int = 1, **changes):

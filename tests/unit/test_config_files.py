@@ -100,17 +100,19 @@ def test_files_of_version_0_1_go_on(name, changed, config, capsys):
     )
 
 
-def test_patience_that_version_0_1_had_by_default_is_kept(config):
+def test_trainings_of_version_0_1_keep_the_defaults_of_then(config):
     shutil.copytree(VERSION_0_1, config, dirs_exist_ok=True)
     training = {"learning_rate": 2e-3, "max_epochs": 80}
     alter(config, STUDY, {"models/small/training": training})
     said = []
     study, _ = load_study("demo-classical", config, said.append)
-    assert study["models"]["small"]["training"].items() >= (training | {"patience": 200}).items()
+    then = {"patience": 200, "stress_weight": 0.0}
+    assert study["models"]["small"]["training"].items() >= (training | then).items()
     assert "models.small.training.patience was 200 by default" in said[0]
     alter(config, STUDY, {"labels": {"labeler": "potential"}})
     today, _ = load_study("demo-classical", config, said.append)
     assert "patience" not in today["models"]["small"]["training"], "a file of today"
+    assert today["models"]["small"]["training"]["stress_weight"] == 1000
 
 
 def test_observables_that_version_0_1_ignored_are_ignored(config):

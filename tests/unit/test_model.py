@@ -68,7 +68,7 @@ def test_options_have_the_units_and_defaults_of_version_0_1():
     assert schnet.options["size"]["enum"] == list(SIZES)
     assert defaults_of(schnet.options) == {"cutoff_A": 6.0, "repulsion": "zbl"}
     assert defaults_of(schnet.training)["max_epochs"] == 2000
-    assert "patience" not in defaults_of(schnet.training), "a cosine is the default"
+    assert "patience" not in defaults_of(schnet.training), "the rate falls to zero by default"
     assert defaults_of(gap.options)["atom_sigma_A"] == 0.825
     assert "virial_sigma_eV_atom" not in defaults_of(gap.training)
 

@@ -19,7 +19,7 @@ from minset.model.repulsion import (
 
 SETTINGS = {"repulsion": "floor", "cutoff_A": 6.0}
 END_A = 2.5  # of K-Cl
-FLOOR = repulsion_of(SETTINGS | {"floor_A": {"Cl-Cl": 3.0, "Cl-K": END_A, "K-K": 3.2}})
+FLOOR = repulsion_of(SETTINGS | {"floor_A": {"Cl-Cl": 3.0, "K-Cl": END_A, "K-K": 3.2}})
 # the whole universal repulsion: ends so far away that the switch is one
 WHOLE = repulsion_of({"repulsion": "floor", "cutoff_A": 1e6, "floor_A": {}})
 
@@ -90,14 +90,14 @@ def test_no_labelled_frame_feels_the_floor(small_pool):
     frames = small_pool[1]
     settings = with_floor(SETTINGS, frames)
     floor = repulsion_of(settings)
-    assert set(settings["floor_A"]) == {"Cl-Cl", "Cl-K", "K-K"}
+    assert set(settings["floor_A"]) == {"Cl-Cl", "K-Cl", "K-K"}
     shortest = np.inf
     for frame in frames:
         i, j, vectors = undirected_pairs(frame.positions, np.array(frame.cell), 6.0)
         assert not any(part.any() for part in repulsion_on(floor, frame.numbers, i, j, vectors))
         unlike = frame.numbers[i] != frame.numbers[j]
         shortest = min(shortest, np.linalg.norm(vectors[unlike], axis=1).min())
-    assert settings["floor_A"]["Cl-K"] == pytest.approx(FLOOR_SHARE * shortest)
+    assert settings["floor_A"]["K-Cl"] == pytest.approx(FLOOR_SHARE * shortest)
     assert with_floor(SETTINGS | {"repulsion": "zbl"}, frames) == SETTINGS | {"repulsion": "zbl"}
 
 
@@ -105,7 +105,7 @@ def test_elements_that_are_never_near_each_other_have_a_floor_at_covalent_contac
     frame = Atoms("NaClF", positions=[[0, 0, 0], [2.5, 0, 0], [0, 10, 0]], cell=[20] * 3, pbc=True)
     floor = with_floor(SETTINGS, [frame])["floor_A"]
     assert floor["Cl-Na"] == pytest.approx(FLOOR_SHARE * 2.5)
-    assert floor["F-Na"] == pytest.approx(covalent_radii[9] + covalent_radii[11])
+    assert floor["Na-F"] == pytest.approx(covalent_radii[9] + covalent_radii[11])
     assert floor["Na-Na"] == pytest.approx(2 * covalent_radii[11])
     assert len(floor) == 6
     narrow = with_floor(SETTINGS | {"cutoff_A": 2.0}, [frame])["floor_A"]
@@ -117,12 +117,12 @@ def test_elements_that_are_never_near_each_other_have_a_floor_at_covalent_contac
     [
         ({"repulsion": "zbi"}, "repulsion 'zbi' is not known"),
         ({}, "floor_A does not have the pairs of its elements"),
-        ({"floor_A": {"Cl-Cl": 3.0, "Cl-K": 2.5}}, "does not have the pairs"),
-        ({"floor_A": {"Cl-Cl": 3.0, "Cl-K": 2.5, "K-K": 6.1}}, "floor_A is out of range"),
-        ({"floor_A": {"Cl-Cl": 3.0, "Cl-K": float("nan"), "K-K": 3.0}}, "out of range"),
+        ({"floor_A": {"Cl-Cl": 3.0, "K-Cl": 2.5}}, "does not have the pairs"),
+        ({"floor_A": {"Cl-Cl": 3.0, "K-Cl": 2.5, "K-K": 6.1}}, "floor_A is out of range"),
+        ({"floor_A": {"Cl-Cl": 3.0, "K-Cl": float("nan"), "K-K": 3.0}}, "out of range"),
     ],
 )
 def test_a_saved_repulsion_that_cannot_be_is_refused(changes, complaint):
     with pytest.raises(ValueError, match=complaint):
         require_sane(SETTINGS | changes, [17, 19])
-    require_sane(SETTINGS | {"floor_A": {"Cl-Cl": 3.0, "Cl-K": 2.5, "K-K": 6.0}}, [19, 17])
+    require_sane(SETTINGS | {"floor_A": {"Cl-Cl": 3.0, "K-Cl": 2.5, "K-K": 6.0}}, [19, 17])

@@ -63,23 +63,19 @@ def test_it_learns_and_keeps_the_best_epoch(frames, tmp_path):
     assert not (tmp_path / CHECKPOINT).exists()
 
 
-def test_the_learning_rate_falls_to_zero_as_half_a_cosine(frames, tmp_path):
-    fit(frames, tmp_path, max_epochs=8)
+def test_the_learning_rate_is_held_and_falls_to_zero_as_half_a_cosine(frames, tmp_path):
+    fit(frames, tmp_path, max_epochs=16)
     rates = pd.read_csv(tmp_path / HISTORY)["learning_rate"].to_numpy()
-    assert rates[0] == 3e-3
-    assert rates == pytest.approx(1.5e-3 * (1 + np.cos(np.pi * np.arange(8) / 8)))
-    assert rates[-1] < 0.04 * rates[0]
+    assert (rates[:13] == 3e-3).all()
+    assert rates[12:] == pytest.approx(1.5e-3 * (1 + np.cos(np.pi * np.arange(4) / 4)))
 
 
 def test_training_ends_converged(frames, tmp_path):
-    """The loss of the last epochs no longer jumps, unlike at a constant rate."""
-    changes = {"cosine": {}, "constant": {"patience": 1000}}
-    jumps = {}
-    for name, change in changes.items():
-        fit(frames, tmp_path / name, max_epochs=40, **change)
-        losses = pd.read_csv(tmp_path / name / HISTORY)["validation_loss"].to_numpy()
-        jumps[name] = np.abs(np.diff(np.log(losses[-5:]))).max()
-    assert jumps["cosine"] < 0.05 < jumps["constant"]
+    """The loss of the last epochs no longer jumps, as it did at the constant rate before."""
+    fit(frames, tmp_path, max_epochs=40)
+    losses = pd.read_csv(tmp_path / HISTORY)["validation_loss"].to_numpy()
+    jumps = np.abs(np.diff(np.log(losses)))
+    assert jumps[-2:].max() < 0.05 < jumps[20:30].max()
 
 
 def test_with_patience_the_learning_rate_is_halved_on_a_plateau(frames, tmp_path):
@@ -157,7 +153,7 @@ def test_frames_without_stress_teach_none(small_pool, kcl, tmp_path):
     assert loss([bare], weighted) == loss([bare], TRAINING)
 
 
-@pytest.mark.parametrize("changes", [{}, {"patience": 30}], ids=["cosine", "plateau"])
+@pytest.mark.parametrize("changes", [{}, {"patience": 30}], ids=["falling", "plateau"])
 def test_a_killed_training_ends_like_an_undisturbed_one(changes, frames, tmp_path):
     """SIGKILL a real process after its checkpoint, go on, compare with a run that had no kill."""
     write_dataset(tmp_path / "train.extxyz", frames[0])

@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 
 _FORM = "born-mayer-huggins-tosi-fumi"
-_PATIENCE = 200  # without it the learning rate follows a cosine today
+# defaults of then: the learning rate was halved on plateaus, stresses were not learned
+_TRAINING = {"patience": 200, "stress_weight": 0.0}
 
 
 def upgraded(content, kind: str) -> tuple:
@@ -53,14 +54,16 @@ def _study(content: dict) -> list[str]:
 
 
 def _training(models) -> list[str]:
-    """Give SchNets of version 0.1 the patience that they had without saying so."""
+    """Give SchNets of version 0.1 what their training had without saying so."""
     renamed = []
     for name, model in models.items() if isinstance(models, dict) else ():
-        if isinstance(model, dict) and model.get("model", "schnet") == "schnet":
-            training = model.setdefault("training", {})
-            if isinstance(training, dict) and "patience" not in training:
-                training["patience"] = _PATIENCE
-                renamed.append(f"models.{name}.training.patience was {_PATIENCE} by default")
+        if not isinstance(model, dict) or model.get("model", "schnet") != "schnet":
+            continue
+        training = model.setdefault("training", {})
+        for key, value in _TRAINING.items() if isinstance(training, dict) else ():
+            if key not in training:
+                training[key] = value
+                renamed.append(f"models.{name}.training.{key} was {value:g} by default")
     return renamed
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols, covalent_radii
+from ase.data import atomic_numbers, chemical_symbols
 
-from minset.model.neighbours import undirected_pairs
+from minset.contacts import shortest_distances_of
+from minset.system import covalent_contact_A
 
 _COULOMB_EV_A = 14.399645
 _SCREENING_A = 0.46850
@@ -67,22 +68,18 @@ def with_floor(settings: dict, frames: list[Atoms]) -> dict:
     -------
     dict
         ``floor_A`` has the distance in A at which the floor of each pair of elements ends, by names
-        as ``Cl-K``: ``FLOOR_SHARE`` times the shortest one in the frames. Elements that are never
-        within the cutoff of each other have the sum of their covalent radii.
+        as ``K-Cl``: ``FLOOR_SHARE`` times the shortest one in the frames. Elements that are nowhere
+        within 6 A of each other have the sum of their covalent radii.
     """
     if settings["repulsion"] != "floor":
         return settings
-    cutoff = settings["cutoff_A"]
-    shortest = np.full((len(chemical_symbols),) * 2, np.inf)
-    for frame in frames:
-        i, j, vectors = undirected_pairs(frame.positions, np.array(frame.cell), cutoff)
-        ends = np.sort(frame.numbers[[i, j]], axis=0)
-        np.minimum.at(shortest, tuple(ends), np.linalg.norm(vectors, axis=1))
-    floor = {}
-    for pair in _pairs(np.unique(np.concatenate([f.numbers for f in frames]))):
-        contact = sum(covalent_radii[z] for z in pair)
-        seen = FLOOR_SHARE * shortest[pair]
-        floor[_name(pair)] = float(min(seen if np.isfinite(seen) else contact, cutoff))
+    shortest, floor = shortest_distances_of(frames), {}
+    for pair in _pairs(np.unique(np.concatenate([frame.numbers for frame in frames]))):
+        seen = shortest.get(_name(pair))
+        end = (
+            FLOOR_SHARE * seen if seen else covalent_contact_A(*(chemical_symbols[z] for z in pair))
+        )
+        floor[_name(pair)] = float(min(end, settings["cutoff_A"]))
     return settings | {"floor_A": floor}
 
 
@@ -108,12 +105,13 @@ def require_sane(settings: dict, numbers) -> None:
 
 
 def _pairs(numbers) -> list[tuple[int, int]]:
-    """Pairs of elements, each once, the smaller atomic number first."""
+    """Pairs of elements, each once."""
     return [(int(a), int(b)) for k, a in enumerate(numbers) for b in numbers[k:]]
 
 
 def _name(pair: tuple[int, int]) -> str:
-    return "-".join(sorted(chemical_symbols[z] for z in pair))
+    """Like those of ``minset.contacts``."""
+    return "-".join(chemical_symbols[z] for z in sorted(pair, reverse=True))
 
 
 def pair_energy(

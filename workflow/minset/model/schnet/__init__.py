@@ -34,7 +34,10 @@ TRAINING = {
         "description": "Frames of each step",
     },
     "learning_rate": _positive
-    | {"default": 5e-4, "description": "Of Adam at the start; falls to zero as a cosine"},
+    | {
+        "default": 5e-4,
+        "description": "Of Adam; it falls to zero in the last quarter of the epochs",
+    },
     "max_epochs": {
         "type": "integer",
         "minimum": 1,
@@ -44,13 +47,14 @@ TRAINING = {
     "patience": {
         "type": "integer",
         "minimum": 1,
-        "description": "When given, the learning rate does not follow a cosine: it is halved when the "
-        "validation loss stays for a third of so many epochs, and training stops after so many",
+        "description": "When given, the learning rate is halved instead, whenever the validation loss "
+        "stays for a third of so many epochs, and training stops when it stays for all",
     },
     "energy_weight": _weight
     | {"default": 1.0, "description": "In the loss, of squared errors in (eV/atom)^2"},
     "force_weight": _weight | {"default": 1.0, "description": "The same in (eV/A)^2"},
-    "stress_weight": _weight | {"default": 0.0, "description": "The same in (eV/A^3)^2"},
+    "stress_weight": _weight
+    | {"default": 1e3, "description": "The same in (eV/A^3)^2, where frames know their stress"},
 }
 
 

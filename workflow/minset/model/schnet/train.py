@@ -26,6 +26,7 @@ from minset.model.schnet.tabulated import tabulated_predict
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_SECONDS, REPORT_SECONDS = 15.0, 5.0
+HELD = 0.75  # of the epochs, before the learning rate falls
 SEGMENTS = 256  # of the filter tables in training: gradients are the network's to 1e-5
 COLUMNS = [
     "epoch",
@@ -91,8 +92,8 @@ def train_network(
     """Train one network, or go on from its last checkpoint.
 
     The loss is the sum of mean squared errors of energy per atom, force components and stress
-    components, each times its weight. The learning rate falls to zero as half a cosine, so that the
-    last epochs agree; the best epoch on the validation set is kept.
+    components, each times its weight. The learning rate is held for ``HELD`` of the epochs and then falls
+    to zero as half a cosine, so that the last epochs agree; the best one on the validation set is kept.
 
     Parameters
     ----------
@@ -102,8 +103,8 @@ def train_network(
         ``size`` and what it overrides, see ``minset.model.schnet.architecture.hyper_of``.
     training
         ``batch_size``, ``learning_rate`` (Adam, of the first epoch), ``max_epochs``, ``energy_weight``,
-        ``force_weight``, ``stress_weight``. With ``patience`` there is no cosine: the learning rate is
-        halved after a third of so many epochs without improvement, and training stops after all.
+        ``force_weight``, ``stress_weight``. With ``patience`` the learning rate is halved instead, after
+        a third of so many epochs without improvement, and training stops after all of them.
     seed
         Of the initial weights and the order of the frames.
     folder
@@ -195,13 +196,20 @@ def _schedule(
     if "patience" in training:
         patience = max(1, training["patience"] // 3)
         return schedulers.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience)
-    return schedulers.LambdaLR(optimizer, lambda k: 0.5 * (1 + math.cos(math.pi * k / epochs)))
+    return schedulers.LambdaLR(optimizer, lambda epoch: _share_of_rate(epoch / epochs))
+
+
+def _share_of_rate(progress: float) -> float:
+    """Learning rate relative to the first one, after a share of the epochs."""
+    fallen = max(0.0, progress - HELD) / (1 - HELD)
+    return 0.5 * (1 + math.cos(math.pi * fallen))
 
 
 def _schedule_in_words(training: dict) -> str:
     rate = f"learning rate {training['learning_rate']:g}"
     if "patience" not in training:
-        return f"{rate}, falling to zero as a cosine over {training['max_epochs']} epochs"
+        falling = round((1 - HELD) * training["max_epochs"])
+        return f"{rate}, falling to zero in the last {falling} of {training['max_epochs']} epochs"
     return (
         f"{rate}, halved on plateaus; stops after {training['patience']} epochs without improvement"
     )
