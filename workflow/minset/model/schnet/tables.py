@@ -32,9 +32,10 @@ def filter_table(representation: torch.nn.Module, layer: int, segments: int) -> 
     """
     first, last = representation.interactions[layer].filter_network
     basis, cutoff = representation.radial_basis, float(representation.cutoff)
-    distance = torch.linspace(0, cutoff, segments + 1, dtype=first.weight.dtype)[:, None]
+    like = {"dtype": first.weight.dtype, "device": first.weight.device}
+    distance = torch.linspace(0, cutoff, segments + 1, **like)[:, None]
     # the network and its derivative along the distance, layer by layer
-    offset = distance.to(basis.offsets.device) - basis.offsets
+    offset = distance - basis.offsets
     # far Gaussians are exactly 0: numbers too small for float32 make matrix products ten times slower
     exponent = -0.5 * (offset / basis.widths) ** 2
     gaussians = torch.where(exponent > -50, torch.exp(exponent.clamp(min=-50)), 0.0)
