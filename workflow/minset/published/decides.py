@@ -1,0 +1,89 @@
+"""What decides test frames and picks of a study, as plain data that is compared with what was published.
+
+Beside the pool. Seeds and sizes of selections are not in it: they are in the names of the sets.
+"""
+
+from pathlib import Path
+
+from minset.names import HELD_OUT
+from minset.published.orders import read_orders
+from minset.registry import defaults_of
+from minset.select import SELECTORS
+from minset.study import Study, canonical
+
+
+def published_folder(study: Study, system: str) -> Path:
+    """Folder with what is published of a system of a study; of several, each has its own in it.
+
+    ``results/published/<study>`` where the study names none.
+    """
+    folder = Path(study.settings.get("published", f"results/published/{study.name}"))
+    return folder / system if len(study.systems) > 1 else folder
+
+
+def decides_split(study: Study) -> dict:
+    """What decides test and validation frames."""
+    about = {"test": study.settings["test"], "validation": study.settings["validation"]}
+    records = [SELECTORS[kind] for kind in study.settings["test"]["selectors"]]
+    if any(record.needs(defaults_of(record.options)) for record in records):
+        about["descriptors"] = study.settings["descriptors"]
+    return canonical(about)
+
+
+def decides_selector(study: Study, name: str, system: str) -> dict:
+    """What decides the picks of a selector of a study.
+
+    Of one that looks at models all that they are trained with, too.
+    """
+    options = study.settings["selectors"][name]
+    kind = options.get("selector", name)
+    needs = SELECTORS[kind].needs(options)
+    about = {
+        f"selectors.{name}": {"selector": kind} | defaults_of(SELECTORS[kind].options) | options
+    }
+    if needs & {"frames", "atoms"}:
+        about["descriptors"] = study.settings["descriptors"]
+    if "models" in needs:
+        about[f"models.{options['model']}"] = study.settings["models"][options["model"]]
+        about["labels"] = decides_labels(study, system)
+    return canonical(about)
+
+
+def decides_labels(study: Study, system: str) -> dict:
+    """What decides labels: labeler and settings, without how they are reached."""
+    labeler = study.settings["labels"]["labeler"]
+    return {"labeler": labeler, "settings": study.label_settings(system)}
+
+
+def of_jobs(study: Study) -> dict[str, dict]:
+    """What jobs get of it, by system; nothing where a study takes nothing published."""
+    if "published" not in study.settings:
+        return {}
+    return {
+        system: {
+            "folder": str(published_folder(study, system)),
+            "split": decides_split(study),
+            "selectors": {
+                name: decides_selector(study, name, system) for name in study.settings["selectors"]
+            },
+        }
+        for system in study.systems
+    }
+
+
+def without_labeler(study: Study) -> bool:
+    """Whether every frame that a study labels is published with its settings: no labeler is needed."""
+    if "published" not in study.settings:
+        return False
+    return all(_has_all(study, system) for system in study.systems)
+
+
+def _has_all(study: Study, system: str) -> bool:
+    try:
+        orders = read_orders(published_folder(study, system))
+    except (OSError, ValueError):  # the job that takes it says what is wrong
+        return False
+    if orders is None or orders.about["frames"]["missing"]:
+        return False
+    there = {HELD_OUT, *study.datasets} <= orders.about["sets"].keys()
+    return there and orders.about["labels"] == decides_labels(study, system)
