@@ -11,6 +11,7 @@ from minset.units import GPA_EV_A3, density_g_cm3
 
 README = "README.md"
 BEGIN = "<!-- made by `make publish`: what stands between these lines is written again -->"
+_UNFINISHED = "Labelling is not finished: frames that are chosen and have no label yet"
 END = "<!-- end of what `make publish` writes -->"
 
 
@@ -50,7 +51,7 @@ def made_part(results: Results) -> str:
     lines = [
         "## What it is",
         "",
-        _counted(results) + ("" if done else " Labelling is not finished."),
+        _counted(results) + ("" if done else f" {_UNFINISHED}, {len(results.missing)}."),
         "",
         "| file | content |",
         "|---|---|",
@@ -97,13 +98,11 @@ def made_part(results: Results) -> str:
 def _counted(results: Results) -> str:
     roles = results.rows[HELD_OUT]["role"].value_counts() if HELD_OUT in results.rows else {}
     selectors = dict.fromkeys(set_row(n)["selector"] for n in results.rows if n != HELD_OUT)
-    frames, missing = len(results.labels), len(results.missing)
-    text = (
-        f"{frames} labelled frames of {results.system}: {roles.get('test', 0)} for tests, "
+    return (
+        f"{len(results.labels)} labelled frames of {results.system}: {roles.get('test', 0)} for tests, "
         f"{roles.get('validation', 0)} for validation, the others chosen by "
         f"{', '.join(f'`{name}`' for name in selectors) or 'no selector yet'}."
     )
-    return text + (f" {missing} more are chosen and have no label." if missing else "")
 
 
 def _how(labels: list[Label]) -> list[str]:
