@@ -29,7 +29,8 @@ def main(
 ) -> None:
     """Label the frames that the store does not have, and write what came of each.
 
-    Of those that are ``published`` (its ``folder``) labels are taken, not computed.
+    Of frames that are ``published`` (its ``folder``) labels are taken, not computed; it also has what
+    decides ``labels`` in the study.
 
     Raises
     ------
@@ -40,9 +41,8 @@ def main(
     # as many as there are cores for: Snakemake may have fewer to give than asked for
     processes = min(processes, threads)
     if published:
-        take_labels(
-            Path(published["folder"]), atoms, LABELERS[labeler], settings | effort, Path(store)
-        )
+        given = LABELERS[labeler], settings | effort, Path(store)
+        take_labels(Path(published["folder"]), atoms, *given, decides=published["labels"])
     outcome = label_batch(
         list(zip(rows["frame"].astype(str), atoms, strict=True)),
         LABELERS[labeler],

@@ -21,7 +21,7 @@ def main(name: str, with_pool: bool = False) -> list[Path]:
     from minset.published.publish import publish, results_of, write_if_other
     from minset.study import read_study
 
-    study = read_study(name)
+    study = read_study(name, say=lambda line: None)
     folders = []
     for system in study.systems:
         results = results_of(study, system)

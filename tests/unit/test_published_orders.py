@@ -15,9 +15,16 @@ from minset.files import file_hash, write_json
 from minset.label.store import label_key, label_path, write_label
 from minset.pool.store import read_frames, write_pool
 from minset.published.card import BEGIN, END, card_text
-from minset.published.decides import decides_selector, decides_split, of_jobs, without_labeler
+from minset.published.decides import (
+    decides_labels,
+    decides_selector,
+    decides_split,
+    of_jobs,
+    without_labeler,
+)
 from minset.published.orders import ORDER, held_out_roles, pool_hash, published_picks, read_orders
 from minset.published.publish import publish, results_of
+from minset.published.taking import take_labels
 from minset.sets import write_set
 from minset.study import canonical, read_study
 
@@ -225,7 +232,7 @@ def test_damage_is_told_with_the_remedy(orders, file, change):
 
 
 def test_jobs_get_what_decides_only_where_something_is_published(study):
-    assert set(of_jobs(study)["kcl"]) == {"folder", "split", "selectors"}
+    assert set(of_jobs(study)["kcl"]) == {"folder", "split", "labels", "selectors"}
     content = yaml.safe_load(STUDY)
     del content["published"]
     Path("config/studies/tiny.yaml").write_text(yaml.safe_dump(content))
@@ -240,6 +247,17 @@ def test_the_labeler_is_needed_until_all_is_published(study, orders):
     assert without_labeler(study)
     write_study(labels={"labeler": "potential", "settings": {"potential": "bmhtf-published-sign"}})
     assert not without_labeler(tiny())
+
+
+def test_frames_that_are_not_published_are_refused_too_if_settings_differ(study, orders):
+    write_study(labels={"labeler": "potential", "settings": {"potential": "bmhtf-published-sign"}})
+    other, new = tiny(), read_frames(POOL, [11])
+    given = new, other.labeler, other.label_settings("kcl"), Path("results/kcl/label/store")
+    said = r"labels\.settings\.potential\.published_sign false, the study has true: set it equal"
+    with pytest.raises(ValueError, match=said):
+        take_labels(FOLDER, *given, decides=decides_labels(other, "kcl"))
+    own = new, study.labeler, study.label_settings("kcl"), Path("results/kcl/label/store")
+    assert take_labels(FOLDER, *own, decides=decides_labels(study, "kcl")) == 0
 
 
 def test_a_label_that_was_published_stays_where_the_store_lacks_it(study, orders):

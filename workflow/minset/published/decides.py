@@ -63,6 +63,7 @@ def of_jobs(study: Study) -> dict[str, dict]:
         system: {
             "folder": str(published_folder(study, system)),
             "split": decides_split(study),
+            "labels": decides_labels(study, system),
             "selectors": {
                 name: decides_selector(study, name, system) for name in study.settings["selectors"]
             },

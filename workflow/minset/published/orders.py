@@ -163,6 +163,18 @@ def published_picks(
     return picks.drop(columns=empty)
 
 
+def require_same_labels(folder: Path, decides: dict) -> None:
+    """Refuse labels by other settings than those published; nothing where none are.
+
+    Raises
+    ------
+    ValueError
+        With the difference.
+    """
+    if orders := read_orders(folder):
+        _require_same(orders, {"labels": orders.about["labels"]}, {"labels": decides})
+
+
 def _order(orders: Orders, selector: str, seed: int) -> pd.DataFrame:
     rows = orders.rows[orders.rows["role"] == "train"]
     rows = rows[(rows["selector"] == selector) & (rows["seed"] == str(seed))]

@@ -27,7 +27,7 @@ from minset.published.frames import (
     label_of_block,
     read_blocks,
 )
-from minset.published.orders import differences
+from minset.published.orders import differences, require_same_labels
 
 
 def take_labels(
@@ -37,6 +37,7 @@ def take_labels(
     settings: dict[str, Any],
     store: Path,
     log: Callable[[str], None] = print,
+    decides: dict[str, Any] | None = None,
 ) -> int:
     """Put the published labels of frames, and the published failures, into a store that lacks them.
 
@@ -55,6 +56,9 @@ def take_labels(
         Label store, made if it is not there.
     log
         Takes a line on what was taken.
+    decides
+        What decides all labels of the study, see ``minset.published.decides``. Where it is given, frames
+        that are not published are refused, too, if it is not what decided those that are.
 
     Returns
     -------
@@ -71,8 +75,8 @@ def take_labels(
     """
     folder, store = Path(folder), open_store(store)
     migrate(store, log)
-    decides = [labeler.physics(settings, atoms) for atoms in frames]
-    keys = [label_key(a, labeler.name, d) for a, d in zip(frames, decides, strict=True)]
+    physics = [labeler.physics(settings, atoms) for atoms in frames]
+    keys = [label_key(a, labeler.name, p) for a, p in zip(frames, physics, strict=True)]
     missing = [number for number, key in enumerate(keys) if read_label(store, key) is None]
     if not missing:
         return 0
@@ -80,9 +84,11 @@ def take_labels(
     wanted = dict.fromkeys(keys[n] for n in missing if keys[n] in labels)
     label = {key: label_of_block(folder / LABELS, key, labels[key]) for key in wanted}
     unknown = [n for n in missing if keys[n] not in labels and keys[n] not in failures]
+    if unknown and decides is not None:
+        require_same_labels(folder, decides)
     if unknown and labels:
         _require_not_otherwise(
-            folder, labels, labeler.name, [(frames[n], decides[n]) for n in unknown]
+            folder, labels, labeler.name, [(frames[n], physics[n]) for n in unknown]
         )
     failed = dict.fromkeys(keys[n] for n in missing if keys[n] in failures and keys[n] not in label)
     failure = {key: failure_of_block(folder / FAILURES, key, failures[key]) for key in failed}
