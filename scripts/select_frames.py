@@ -8,6 +8,7 @@ import pandas as pd
 from minset.files import file_hash, working_folder
 from minset.names import set_row
 from minset.pool.store import read_frames
+from minset.published.frames import published_frames
 from minset.published.orders import published_picks, read_orders
 from minset.select import SELECTORS
 from minset.select.candidates import descriptor_files, read_candidates
@@ -49,7 +50,11 @@ def main(
         )
     picks = _published(pool, roles, Path(table).stem, known, selector, options, published)
     if picks is not None:
-        _write(pool, frames, table, picks)
+        keys = picks.pop("key").tolist()
+        if "origin" in picks:
+            write_set(frames, table, published_frames(published["folder"], keys), picks)
+        else:
+            _write(pool, frames, table, picks)
         return
     before = [frame for path in known for frame in pd.read_csv(path)["frame"]]
     identity = {"selector": selector, "seed": seed, "size": size, "options": options}
@@ -77,7 +82,7 @@ def _published(pool, roles, name: str, known, selector: str, options: dict, publ
     tables = [Path(path) for path in known]
     before = {path.stem: pd.read_csv(path)["frame"].tolist() for path in tables}
     decides = published["selectors"][set_row(name)["selector"]]
-    by_size = "models" in SELECTORS[selector].needs(options)
+    by_size = bool(SELECTORS[selector].needs(options) - {"frames", "atoms"})
     picks = published_picks(orders, name, before, pool, roles, decides, by_size)
     said = "has not" if picks is None else "has"
     print(f"{published['folder']} {said} the picks of {name}")

@@ -22,6 +22,7 @@ from minset.published.decides import (
     of_jobs,
     without_labeler,
 )
+from minset.published.frames import published_frames
 from minset.published.orders import ORDER, held_out_roles, pool_hash, published_picks, read_orders
 from minset.published.publish import publish, results_of
 from minset.published.taking import take_labels
@@ -147,10 +148,11 @@ def test_test_and_validation_frames_come_back(orders):
 def test_the_table_of_a_set_comes_back_to_the_byte(orders):
     for name, known in [("far-n2-s1", {}), ("far-n4-s1", {"far-n2-s1": [4, 19]})]:
         table = picks(orders, name, known)
+        assert table.pop("key").isin(orders.rows["key"]).all()
         table.insert(0, "origin", str(POOL))
         before = pd.read_csv(SELECTION / f"{name}.csv", dtype=str, keep_default_na=False)
         assert table[before.columns].to_csv(index=False) == before.to_csv(index=False)
-    assert list(picks(orders, "random-n2-s1", {})) == ["pick", "frame", "score"]
+    assert list(picks(orders, "random-n2-s1", {})) == ["pick", "frame", "score", "key"]
 
 
 def test_an_order_serves_sizes_between_those_published(orders):
@@ -172,6 +174,31 @@ def test_picks_that_models_decided_are_those_of_their_size(orders):
 def test_what_is_not_published_is_computed(orders, name):
     write_study(selectors={"other": {"selector": "random"}, "far": {"selector": "fps"}})
     assert picks(orders, name, {}) is None
+
+
+def test_frames_of_no_pool_come_back_by_their_labels(study):
+    """As a selector takes them from a trajectory that a model made."""
+    atoms = read_frames(POOL, [13, 15])
+    for image in atoms:
+        image.positions += 1 / 3
+        store_label(study, image, study.label_settings("kcl"))
+    table = SELECTION / "committee-n4-s1.csv"
+    extra = {"pick": [2, 3], "score": [0.1, 0.2], "unit": "eV/A"}
+    rows = pd.DataFrame({"origin": "trajectory.lammpstrj", "frame": [70, 3]} | extra)
+    write_set(table.with_suffix(".h5"), table, atoms, rows)
+    publish(results_of(study, "kcl"))
+    known = {"committee-n2-s1": [5, 3]}
+    found = picks(read_orders(FOLDER), "committee-n4-s1", known, by_size=True)
+    keys = found.pop("key").tolist()
+    text = found[rows.columns].to_csv(index=False)
+    assert text == table.read_text()
+    for frame, image in zip(published_frames(FOLDER, keys), atoms, strict=True):
+        assert np.array_equal(frame.positions, image.positions)
+        assert np.array_equal(frame.cell, image.cell)
+    with pytest.raises(
+        ValueError, match="neither label nor failure of 0000, a frame that is in no"
+    ):
+        published_frames(FOLDER, ["0000"])
 
 
 def test_a_folder_without_orders_is_none(tmp_path):

@@ -20,7 +20,7 @@ descriptors: {size: small}
 selectors: {rnd: {atoms: false, max_steps: 5}}
 sizes: [3, 5]
 seeds: [1]
-labels: {labeler: potential, frames_per_job: 5, settings: {potential: bmhtf}}
+labels: {labeler: potential, frames_per_job: 16, settings: {potential: bmhtf}}
 models:
   small: {size: small, training: {batch_size: 2, max_epochs: 4}}
 reference: []

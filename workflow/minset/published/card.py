@@ -4,8 +4,9 @@ import numpy as np
 
 from minset.label.store import Label
 from minset.names import HELD_OUT, set_row
+from minset.published.decides import published_sets
 from minset.published.frames import FAILURES, LABELS
-from minset.published.orders import ABOUT, ORDER
+from minset.published.orders import ABOUT, ORDER, is_selection
 from minset.published.publish import Results
 from minset.units import GPA_EV_A3, density_g_cm3
 
@@ -47,7 +48,7 @@ def card_text(before: str | None, results: Results) -> str:
 def made_part(results: Results) -> str:
     """What is published, in numbers: Markdown."""
     study, labels = results.study, list(results.labels.values())
-    done = not results.missing and {HELD_OUT, *study.datasets} <= results.rows.keys()
+    done = not results.missing and set(published_sets(study)) <= results.rows.keys()
     lines = [
         "## What it is",
         "",
@@ -97,7 +98,7 @@ def made_part(results: Results) -> str:
 
 def _counted(results: Results) -> str:
     roles = results.rows[HELD_OUT]["role"].value_counts() if HELD_OUT in results.rows else {}
-    selectors = dict.fromkeys(set_row(n)["selector"] for n in results.rows if n != HELD_OUT)
+    selectors = dict.fromkeys(set_row(n)["selector"] for n in results.rows if is_selection(n))
     return (
         f"{len(results.labels)} labelled frames of {results.system}: {roles.get('test', 0)} for tests, "
         f"{roles.get('validation', 0)} for validation, the others chosen by "

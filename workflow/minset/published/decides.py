@@ -43,8 +43,9 @@ def decides_selector(study: Study, name: str, system: str) -> dict:
     }
     if needs & {"frames", "atoms"}:
         about["descriptors"] = study.settings["descriptors"]
-    if "models" in needs:
-        about[f"models.{options['model']}"] = study.settings["models"][options["model"]]
+    if needs - {"frames", "atoms"}:
+        for key in {"model", "simulation"} & options.keys():
+            about[f"{key}s.{options[key]}"] = study.settings[f"{key}s"][options[key]]
         about["labels"] = decides_labels(study, system)
     return canonical(about)
 
@@ -53,6 +54,11 @@ def decides_labels(study: Study, system: str) -> dict:
     """What decides labels: labeler and settings, without how they are reached."""
     labeler = study.settings["labels"]["labeler"]
     return {"labeler": labeler, "settings": study.label_settings(system)}
+
+
+def published_sets(study: Study) -> list[str]:
+    """Sets whose frames are labelled, in the order in which they are published."""
+    return [HELD_OUT, *study.ordered_sets]
 
 
 def of_jobs(study: Study) -> dict[str, dict]:
@@ -86,5 +92,5 @@ def _has_all(study: Study, system: str) -> bool:
         return False
     if orders is None or orders.about["frames"]["missing"]:
         return False
-    there = {HELD_OUT, *study.datasets} <= orders.about["sets"].keys()
+    there = set(published_sets(study)) <= orders.about["sets"].keys()
     return there and orders.about["labels"] == decides_labels(study, system)

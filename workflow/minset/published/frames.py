@@ -154,6 +154,24 @@ def failure_of_block(path: Path, key: str, block: str) -> Failure:
         raise damaged(path, f"failure {key}: {error}") from error
 
 
+def published_frames(folder: Path, keys: list[str]) -> list[Atoms]:
+    """Geometries of published labels or failures by key, for frames that are in no pool.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged, or one has no such frame.
+    """
+    places = [Path(folder) / name for name in (LABELS, FAILURES)]
+    known = {key: (path, block) for path in places for key, block in read_blocks(path).items()}
+    if missing := [key for key in keys if key not in known]:
+        raise ValueError(
+            f"{folder} has neither label nor failure of {missing[0]}, a frame that is in no pool: take "
+            "`published` out of the study, or publish it when its labels are there"
+        )
+    return [geometry_of_block(known[key][0], key, known[key][1]) for key in keys]
+
+
 def geometry_of_block(path: Path, key: str, block: str) -> Atoms:
     """Species, positions and cell of a published frame."""
     try:

@@ -16,9 +16,14 @@ from minset.published.frames import damaged, geometry_hash
 ABOUT, ORDER = "about.json", "selection.csv"
 FORMAT = "minset-published-1"
 # of selection.csv, not of the table of a set
-OF_PUBLISHED = ("set", "role", "selector", "seed", "key")
-# of every selector's table
-OF_PICKS = ("pick", "frame", "score")
+OF_PUBLISHED = ("set", "role", "selector", "seed")
+# of every selection
+OF_PICKS = ("pick", "frame", "score", "key")
+
+
+def is_selection(name: str) -> bool:
+    """Whether a set is of a selector, and not of test frames or of frames that come in another way."""
+    return name != HELD_OUT and "/" not in name
 
 
 @dataclass(frozen=True)
@@ -131,8 +136,8 @@ def published_picks(
     Returns
     -------
     pandas.DataFrame or None
-        Texts, but for ``pick`` and ``frame``. None where so many picks of this selector and seed
-        are not published.
+        Texts, but for ``pick`` and ``frame``, with ``key`` of the label; with ``origin`` where not all
+        are from the pool. None where so many picks of this selector and seed are not published.
 
     Raises
     ------
@@ -158,7 +163,7 @@ def published_picks(
         )
     new = order["set"] == name if by_size else order["pick"].between(len(before), size - 1)
     picks = order[new].drop(columns=list(OF_PUBLISHED)).reset_index(drop=True)
-    # columns of other selectors
+    # columns of other sets
     empty = [c for c in picks if c not in OF_PICKS and (picks[c] == "").all()]
     return picks.drop(columns=empty)
 
@@ -183,7 +188,7 @@ def _order(orders: Orders, selector: str, seed: int) -> pd.DataFrame:
 
 
 def _sizes(orders: Orders, selector: str, seed: int) -> list[int]:
-    rows = [set_row(name) for name in orders.about["sets"] if name != HELD_OUT]
+    rows = [set_row(name) for name in orders.about["sets"] if is_selection(name)]
     own = [row["size"] for row in rows if (row["selector"], row["seed"]) == (selector, seed)]
     return sorted(own)
 

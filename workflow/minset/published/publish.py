@@ -24,6 +24,7 @@ from minset.published.decides import (
     decides_selector,
     decides_split,
     published_folder,
+    published_sets,
 )
 from minset.published.frames import (
     FAILURES,
@@ -35,7 +36,16 @@ from minset.published.frames import (
     label_text,
     read_blocks,
 )
-from minset.published.orders import ABOUT, FORMAT, OF_PICKS, ORDER, pool_hash, read_orders
+from minset.published.orders import (
+    ABOUT,
+    FORMAT,
+    OF_PICKS,
+    OF_PUBLISHED,
+    ORDER,
+    is_selection,
+    pool_hash,
+    read_orders,
+)
 from minset.sets import read_part
 from minset.study import Study, canonical
 
@@ -82,8 +92,8 @@ def results_of(study: Study, system: str, log: Callable[[str], None] = print) ->
         If a file cannot be read.
     """
     results = Results(study, system)
-    for name in [HELD_OUT, *study.ordered_sets]:
-        smaller = study.smaller(name) if name != HELD_OUT else []
+    for name in published_sets(study):
+        smaller = study.smaller(name) if is_selection(name) else []
         if not all(other in results.rows for other in smaller):
             continue
         if not results.path("selection", f"{name}.csv").exists():
@@ -101,7 +111,7 @@ def _add_published(results: Results) -> None:
     study, folder = results.study, published_folder(results.study, results.system)
     orders = read_orders(folder)
     lost = [n for n in (orders.about["sets"] if orders else []) if n not in results.rows]
-    if lost := [name for name in lost if name in {HELD_OUT, *study.datasets}]:
+    if lost := [name for name in lost if name in published_sets(study)]:
         raise ValueError(
             f"{folder} has {lost[0]}{f' and {len(lost) - 1} more sets' if lost[1:] else ''}, which the "
             f"results here lack: run `snakemake labels --config study={study.name}` first, or remove "
@@ -134,7 +144,8 @@ def _is_current(results: Results, name: str) -> bool:
         keys = ("test", "validation")
         own = {key: canonical(study.settings[key]) for key in keys}
     else:
-        made = results.path("selection", f"{name}.h5.meta.json")
+        made, own = results.path("selection", f"{name}.h5.meta.json"), {}
+    if is_selection(name):
         own = {"selector": study.selector(name), "options": study.selector_options(name)}
     described = [
         (path, {"options": canonical(study.settings["descriptors"])})
@@ -178,24 +189,20 @@ def order_table(results: Results) -> pd.DataFrame:
     """Rows of all sets: set, role, selector, seed, those of the set's table, key of the label; texts."""
     tables, pool = [], str(results.path("pool", "pool.h5"))
     for name, rows in results.rows.items():
+        about = {"set": name, "role": name.partition("/")[0], "selector": "", "seed": ""}
         if name == HELD_OUT:
-            about = {"set": name, "role": rows["role"], "selector": "", "seed": ""}
-        else:
+            about["role"] = rows["role"]
+        elif is_selection(name):
             row = set_row(name)
-            about = {"set": name, "role": "train"}
-            about |= {"selector": row["selector"], "seed": str(row["seed"])}
+            about |= {"role": "train", "selector": row["selector"], "seed": str(row["seed"])}
         of_pool = (rows["origin"] == pool).all()
         own = rows.drop(columns=["role", "run", "key"], errors="ignore")
         own = own.drop(columns="origin") if of_pool else own
         tables.append(pd.concat([rows[[]].assign(**about), own, rows[["key"]]], axis=1))
-    first = ["set", "role", "selector", "seed", *OF_PICKS]
-    joined = (
-        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*first, "key"])
-    )
-    joined = joined.reindex(
-        columns=[*first, *[c for c in joined if c not in (*first, "key")], "key"]
-    )
-    return joined.fillna("")
+    *first, key = [*OF_PUBLISHED, *OF_PICKS]
+    joined = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    others = [column for column in joined if column not in (*first, key)]
+    return joined.reindex(columns=[*first, *others, key]).fillna("")
 
 
 def about_of(results: Results) -> dict:
