@@ -272,6 +272,13 @@ def test_the_labeler_is_needed_until_all_is_published(study, orders):
     store_label(study, read_frames(POOL, [18])[0], study.label_settings("kcl"))
     publish(results_of(study, "kcl"))
     assert without_labeler(study)
+    table = Path("results/kcl/label/tiny/held_out/part-0.csv")
+    table.parent.mkdir(parents=True)
+    table.write_text("key,reused\nabc,True\n")
+    assert without_labeler(study)
+    table.write_text("key,reused\nabc,False\n")
+    assert not without_labeler(study)  # jobs keep the environment that they had
+    table.unlink()
     write_study(labels={"labeler": "potential", "settings": {"potential": "bmhtf-published-sign"}})
     assert not without_labeler(tiny())
 

@@ -47,9 +47,10 @@ LABEL_STORE = "results/{system}/label/store"
 MINSET = "../../envs/minset.yaml"
 # how labels are reached changes none of them: it reaches the jobs beside their parameters
 config["label_effort"] = {system: study.label_effort(system) for system in study.systems}
-LABELER = "minset" if decides.without_labeler(study) else study.labeler.environment
 # so does what is published: adding or editing it runs no finished job again
 config["published"] = decides.of_jobs(study)
+# then label jobs do without the labeler's environment
+ALL_TAKEN = decides.without_labeler(study)
 config["pool_advice"] = study.generator.advice
 config["density_fits"] = {
     name: system["reference"]["density"] for name, system in study.systems.items()

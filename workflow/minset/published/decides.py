@@ -79,7 +79,10 @@ def of_jobs(study: Study) -> dict[str, dict]:
 
 
 def without_labeler(study: Study) -> bool:
-    """Whether every frame that a study labels is published with its settings: no labeler is needed."""
+    """Whether all labels of a study are taken: published with its settings, and none computed here.
+
+    Where they were computed, their jobs keep the environment that they had, or they would run again.
+    """
     if "published" not in study.settings:
         return False
     return all(_has_all(study, system) for system in study.systems)
@@ -93,4 +96,11 @@ def _has_all(study: Study, system: str) -> bool:
     if orders is None or orders.about["frames"]["missing"]:
         return False
     there = set(published_sets(study)) <= orders.about["sets"].keys()
-    return there and orders.about["labels"] == decides_labels(study, system)
+    same = there and orders.about["labels"] == decides_labels(study, system)
+    return same and not _computed_here(study, system)
+
+
+def _computed_here(study: Study, system: str) -> bool:
+    """Whether a label job of a study computed a label, as the last column of its table says."""
+    folder = Path(study.folder("label").replace("{system}", system))
+    return any("False" in path.read_text() for path in folder.rglob("part-*.csv"))

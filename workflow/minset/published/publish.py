@@ -68,7 +68,7 @@ class Results:
     @property
     def missing(self) -> list[str]:
         """Keys of frames that have neither a label nor a failure that would come again."""
-        return [key for key in self.atoms if key not in {**self.labels, **self.failures}]
+        return [key for key in self.atoms if key not in self.labels and key not in self.failures]
 
     def path(self, stage: str, file: str) -> Path:
         """File of a stage's results."""
@@ -79,9 +79,8 @@ def results_of(study: Study, system: str, log: Callable[[str], None] = print) ->
     """Gather the sets of a study whose frames are chosen, with their labels.
 
     A set that was chosen before the study or the pool changed is left out, with those of larger
-    sizes, and told.
-
-    A label that was published with the same settings stays, also where the store lacks it.
+    sizes, and told. A label that was published with the same settings stays, also where the store
+    lacks it.
 
     Raises
     ------
