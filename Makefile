@@ -1,5 +1,6 @@
 # make demo [STUDY=demo-classical]   set up what is missing, run a study, write its report
 # make status [STUDY=demo]           what of a study is done, running and failed, and the time left
+# make publish [STUDY=demo]          write what a study has to results/published, for others to run it without its labeler
 # make test                          set up what is missing, run all tests but those of faults and the slow ones
 # make test-faults                   the same for those: kills, full disks, time limits, lost nodes
 # make test-slow                     the same for those: a study of each system that comes with minset
@@ -10,11 +11,13 @@ CORES ?= $(shell nproc)
 FUZZ ?= 20
 REPORT = results/report-$(STUDY).html
 STUDY_FILE = config/studies/$(STUDY).yaml
-NEEDS = $(shell for part in cp2k espresso; do grep -qs "labeler: $$part" $(STUDY_FILE) && echo $$part; done; \
+# labels that are published need no program
+NEEDS = $(shell grep -qs '^published:' $(STUDY_FILE) || \
+    for part in cp2k espresso; do grep -qs "labeler: $$part" $(STUDY_FILE) && echo $$part; done; \
     grep -qs 'potential: chgnet' $(STUDY_FILE) && echo chgnet)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo status test test-faults test-slow fuzz bench lint setup
+.PHONY: demo status publish test test-faults test-slow fuzz bench lint setup
 
 demo:
 	@envs/setup.sh minset mdsuite $(NEEDS)
@@ -25,6 +28,9 @@ demo:
 
 status:
 	@python scripts/status.py $(STUDY)
+
+publish:
+	@python scripts/publish.py $(STUDY)
 
 setup:
 	@envs/setup.sh dev mdsuite chgnet cp2k slurm espresso

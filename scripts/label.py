@@ -8,6 +8,7 @@ import pandas as pd
 from minset.files import write_csv
 from minset.label import LABELERS
 from minset.label.batch import label_batch
+from minset.published.taking import take_labels
 from minset.sets import read_part
 
 
@@ -24,8 +25,12 @@ def main(
     effort: dict,
     processes: int = 1,
     threads: int = 1,
+    published: dict | None = None,
 ) -> None:
     """Label the frames that the store does not have, and write what came of each.
+
+    Of frames that are ``published`` (its ``folder``) labels are taken, not computed; it also has what
+    decides ``labels`` in the study.
 
     Raises
     ------
@@ -35,6 +40,9 @@ def main(
     atoms, rows = read_part(frames, listed, part, size)
     # as many as there are cores for: Snakemake may have fewer to give than asked for
     processes = min(processes, threads)
+    if published:
+        given = LABELERS[labeler], settings | effort, Path(store)
+        take_labels(Path(published["folder"]), atoms, *given, decides=published["labels"])
     outcome = label_batch(
         list(zip(rows["frame"].astype(str), atoms, strict=True)),
         LABELERS[labeler],
@@ -64,5 +72,7 @@ if "snakemake" in globals():
     from minset.adapter import run
 
     job = snakemake  # noqa: F821
-    effort = job.config["label_effort"][job.wildcards.system]
-    run(main, job, effort=effort, processes=job.resources.processes)
+    system = job.wildcards.system
+    more = {"effort": job.config["label_effort"][system]}
+    more["published"] = job.config["published"].get(system)
+    run(main, job, processes=job.resources.processes, **more)

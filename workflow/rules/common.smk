@@ -18,6 +18,7 @@ from minset.model import MODELS
 from minset.names import HELD_OUT, dataset_of, is_model, set_row
 from minset.observe import OBSERVABLES, mdsuite
 from minset.outputs import TABLES, reference_of, tables_of
+from minset.published import decides
 from minset.snakemake_inside import require_plain_python, uses_conda, without_rate_limit
 from minset.study import canonical, read_study
 
@@ -46,6 +47,10 @@ LABEL_STORE = "results/{system}/label/store"
 MINSET = "../../envs/minset.yaml"
 # how labels are reached changes none of them: it reaches the jobs beside their parameters
 config["label_effort"] = {system: study.label_effort(system) for system in study.systems}
+# so does what is published: adding or editing it runs no finished job again
+config["published"] = decides.of_jobs(study)
+# then label jobs do without the labeler's environment
+ALL_TAKEN = decides.without_labeler(study)
 config["pool_advice"] = study.generator.advice
 config["density_fits"] = {
     name: system["reference"]["density"] for name, system in study.systems.items()

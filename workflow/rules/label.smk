@@ -21,7 +21,7 @@ rule label:
     benchmark:
         f"{BENCHMARK}/label/{{labelled}}/part-{{part}}.tsv"
     conda:
-        f"../../envs/{study.labeler.environment}.yaml"
+        MINSET if ALL_TAKEN else f"../../envs/{study.labeler.environment}.yaml"
     envmodules:
         *SITE["modules"].get(study.labeler.name, []),
     threads: study.settings["labels"]["processes"] * study.settings["labels"]["cores"]

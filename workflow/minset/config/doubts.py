@@ -5,6 +5,7 @@ Mistakes, which stop, are found by the modules beside this one.
 
 import contextlib
 import math
+from pathlib import Path
 
 from minset.config.registries import registry
 from minset.system import (
@@ -19,12 +20,22 @@ _PRESSURE_ROOM_BAR = 10_000
 
 def doubts(study: dict, systems: dict[str, dict]) -> list[str]:
     """Doubts about a study with all defaults filled in, one line each, beginning with the key."""
-    lines = _range_doubts(study)
+    lines = _range_doubts(study) + _published_doubts(study)
     for name, system in systems.items():
         lines += _composition_doubts(study, name, system)
         lines += _time_step_doubts(study, name, system)
         lines += _density_doubts(study, name, system)
     return lines
+
+
+def _published_doubts(study: dict) -> list[str]:
+    """Labels that are to be taken from a folder that has none, and would be computed."""
+    folder = study.get("published")
+    if folder is None or any(Path(folder).rglob("labels.extxyz")):
+        return []
+    return [
+        f"published: there is nothing in {folder}, so all is computed; publish it when it is done"
+    ]
 
 
 def _runs(pool: dict) -> list[dict]:

@@ -177,16 +177,21 @@ def read_label(store: Path, key: str) -> Label | None:
     OSError
         If there is no access to it.
     """
-    return _read(label_path(store, key), lambda document: _label(document, key))
+    return _read(label_path(store, key), lambda document: label_of(document, key))
 
 
 def read_failure(store: Path, key: str) -> Failure | None:
     """Remembered failure of a key, or None; an unreadable record is moved aside as a label is."""
-    return _read(failure_path(store, key), _failure)
+    return _read(failure_path(store, key), failure_of)
 
 
 def write_label(store: Path, label: Label) -> None:
     """Store a label under its key, whole or not at all; the floats round-trip exactly."""
+    _write_atomically(label_path(store, label.key), label_document(label))
+
+
+def label_document(label: Label) -> dict[str, Any]:
+    """A label as the plain data of its file in the store, with their checksum."""
     content = {
         "key": label.key,
         "numbers": label.atoms.numbers.tolist(),
@@ -198,8 +203,7 @@ def write_label(store: Path, label: Label) -> None:
         "stress_eV_A3": _listed(label.stress_eV_A3),
         "provenance": label.provenance,
     }
-    document = {"format": _FORMAT, "sha256": _content_hash(content), "label": content}
-    _write_atomically(label_path(store, label.key), document)
+    return {"format": _FORMAT, "sha256": _content_hash(content), "label": content}
 
 
 def _listed(values: np.ndarray | None) -> list | None:
@@ -216,7 +220,14 @@ def _content_hash(content: dict) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _label(document: dict, key: str) -> Label:
+def label_of(document: dict[str, Any], key: str) -> Label:
+    """Label of a key from its document.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If it does not match its checksum or the key, or is no document of a label.
+    """
     if document["format"] != _FORMAT:
         raise ValueError(f"format {document['format']!r} instead of {_FORMAT!r}")
     content = document["label"]
@@ -248,7 +259,8 @@ def _label(document: dict, key: str) -> Label:
     )
 
 
-def _failure(document: dict) -> Failure:
+def failure_of(document: dict[str, Any]) -> Failure:
+    """Failure from its document; ValueError, KeyError or TypeError if it is none."""
     failure = Failure(**document)
     texts = (failure.reason, failure.labeler, failure.output or "")
     if not all(isinstance(text, str) for text in texts) or type(failure.permanent) is not bool:

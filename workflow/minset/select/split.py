@@ -94,7 +94,7 @@ def split_frames(
         If there are too few frames, or a selector of the test frames looks at models.
     """
     held_out = frames["run"].isin(held_out_runs).to_numpy()
-    roles = np.where(held_out | ~finite, "unused", "candidate").astype(object)
+    roles = _roles_before(held_out, finite)
     source = (held_out if held_out_runs else ~held_out) & finite
     for number, selector in enumerate(test["selectors"]):
         count = len(range(number, test["frames"], len(test["selectors"])))
@@ -109,6 +109,27 @@ def split_frames(
     rng = np.random.default_rng(validation["seed"])
     roles[rng.choice(free, validation["frames"], replace=False)] = "validation"
     return frames.assign(role=roles)
+
+
+def given_roles(
+    frames: pd.DataFrame, finite: np.ndarray, held_out_runs: list[int], given: dict[int, str]
+) -> pd.DataFrame:
+    """Give every frame of a pool a role, with test and validation frames that are known.
+
+    Parameters
+    ----------
+    frames, finite, held_out_runs
+        As in `split_frames`.
+    given
+        Role, test or validation, of each of these frames.
+    """
+    roles = _roles_before(frames["run"].isin(held_out_runs).to_numpy(), finite)
+    known = frames["frame"].map(given)
+    return frames.assign(role=known.where(known.notna(), roles))
+
+
+def _roles_before(held_out: np.ndarray, finite: np.ndarray) -> np.ndarray:
+    return np.where(held_out | ~finite, "unused", "candidate").astype(object)
 
 
 def _of_test(name: str) -> Selector:
