@@ -204,6 +204,6 @@ def verdict_of_all(rows: list[dict], notes: list[str]) -> dict:
     of_it = [
         f"{row['quantity']} {row['reason']}"
         for row in rows
-        if row["verdict"] == verdict and row["reason"]
+        if row["verdict"] in (verdict, "") and row["reason"]
     ]
     return {"quantity": WHOLE, "verdict": verdict, "reason": "; ".join([*of_it, *notes])}

@@ -80,9 +80,10 @@ def _first(options: dict) -> Selector | None:
 
 
 def needs(options: dict) -> set[str]:
-    """A certificate, and what ``first`` looks at where that has no frames."""
-    first = _first(options)
-    return {"certificate"} | (first.needs(defaults_of(first.options)) if first else set())
+    """A certificate, and the descriptors that ``first`` looks at where that has no frames."""
+    first = _first(options)  # None of a name that is a mistake in the study
+    of_first = first.needs(defaults_of(first.options)) if first else set()
+    return {"certificate"} | of_first & {"frames", "atoms"}
 
 
 RECORD = Selector(
