@@ -12,11 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import ase.io
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
 from minset.md.engines import potential_engine
-from minset.md.files import THERMO, TRAJECTORY
+from minset.md.files import FINAL, THERMO, TRAJECTORY
 from minset.md.melt import melt
 from minset.md.run import protocol_of, run_md
 from minset.md.trajectory import read_trajectory
@@ -48,12 +50,14 @@ def argon(epsilon_eV: float, sigma_A: float) -> dict:
 LABELS, MODEL = argon(0.0104, 3.40), argon(0.0098, 3.42)
 
 
-def simulated(system: dict, start, duration_ps: float, seed: int, folder: Path) -> dict:
-    """Equilibrate and run; the verdict."""
-    settings = SETTINGS | {"seed": seed}
-    run_md(start, system, potential_engine(), protocol_of(settings, 50.0), folder / "equilibration")
-    protocol = protocol_of(settings, duration_ps)
-    verdict = run_md(start, system, potential_engine(), protocol, folder)
+def simulated(system: dict, start: Atoms, duration_ps: float, seed: int, folder: Path) -> dict:
+    """Equilibrate from velocities of the seed, and run; the verdict."""
+    atoms, settings = start.copy(), SETTINGS | {"seed": seed}
+    atoms.set_momenta(np.zeros((len(atoms), 3)))
+    before = folder / "equilibration"
+    run_md(atoms, system, potential_engine(), protocol_of(settings, 50.0), before)
+    atoms = ase.io.read(before / FINAL, format="extxyz")
+    verdict = run_md(atoms, system, potential_engine(), protocol_of(settings, duration_ps), folder)
     assert verdict["stable"], verdict["reason"]
     return verdict
 
@@ -62,7 +66,6 @@ def truth(start, folder: Path) -> dict[str, tuple[float, float]]:
     """Means of a long run with the labels' potential, and their standard errors, by quantity."""
     simulated(LABELS, start, LONG_PS, 99, folder)
     thermo = pd.read_csv(folder / THERMO)
-    thermo = thermo[thermo["time_ps"] > 100]
     return {
         "density": block_average(thermo["density_g_cm3"]),
         "potential_energy": block_average(thermo["potential_energy_eV"] / ATOMS),

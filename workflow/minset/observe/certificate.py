@@ -49,7 +49,8 @@ def observe_certificate(source: dict, system: dict, settings: dict, threads: int
     rows = error_rows(of, test, settings) + reweighted_rows(of, thermo, settings)
     notes = _notes(of, settings, missing)
     rows.append(verdict_of_all(rows, notes))
-    certificate = pd.DataFrame(rows).assign(
+    certificate = pd.DataFrame(rows).fillna(np.nan)
+    certificate = certificate.assign(
         frames=len(frames),
         effective_frames=effective_frames(of.weights),
         largest_weight=of.weights.max(),

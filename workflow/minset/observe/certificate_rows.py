@@ -174,11 +174,11 @@ def judged(
 ) -> dict:
     """Tolerance, verdict and its reason, of a difference with its standard error."""
     if tolerance is None:
-        return {"tolerance": math.nan, "verdict": "", "reason": ""}
+        return {"tolerance": math.nan, "verdict": None, "reason": None}
     size, interval = abs(difference), 2 * stderr
     words = f"off by {difference:.3g} +- {interval:.2g} {unit}, tolerance {tolerance:.3g}"
     if size + interval <= tolerance:
-        verdict, reason = CERTIFIED, ""
+        verdict, reason = CERTIFIED, None
     elif size - interval > tolerance:
         verdict, reason = NOT_CERTIFIED, words
     else:
@@ -204,6 +204,6 @@ def verdict_of_all(rows: list[dict], notes: list[str]) -> dict:
     of_it = [
         f"{row['quantity']} {row['reason']}"
         for row in rows
-        if row["verdict"] in (verdict, "") and row["reason"]
+        if row["verdict"] in (verdict, None) and row["reason"]
     ]
-    return {"quantity": WHOLE, "verdict": verdict, "reason": "; ".join([*of_it, *notes])}
+    return {"quantity": WHOLE, "verdict": verdict, "reason": "; ".join([*of_it, *notes]) or None}
