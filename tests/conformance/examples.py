@@ -22,7 +22,21 @@ REPOSITORY = Path(__file__).parents[2]
 # ends of names that say what a number is measured in
 UNITS = (
     *("_A", "_eV", "_eV_A", "_eV_A3", "_eV_A6", "_eV_A8", "_eV_atom", "_meV_atom", "_inverse_A"),
-    *("_K", "_bar", "_u", "_g_cm3", "_fs", "_ps", "_s", "_Ry", "_S_cm", "_1e-9_m2_s", "_A2", "_A3", "_kT"),
+    *(
+        "_K",
+        "_bar",
+        "_u",
+        "_g_cm3",
+        "_fs",
+        "_ps",
+        "_s",
+        "_Ry",
+        "_S_cm",
+        "_1e-9_m2_s",
+        "_A2",
+        "_A3",
+        "_kT",
+    ),
 )
 
 

@@ -12,13 +12,16 @@ import pandas as pd
 import pytest
 import select_frames
 from ase import Atoms
+from ase.build import bulk
 from conftest import write_random_pool
 from studies import STUDY, alter, mistakes
 from trajectories import trajectory_of, write_dump
 
 from minset.label.potential import RECORD as LABELER
 from minset.label.store import label_key
+from minset.md.trajectory import Trajectory
 from minset.observe.certificate import observe_certificate
+from minset.observe.certificate_peaks import peak_rows
 from minset.observe.certificate_rows import (
     CERTIFIED,
     NOT_CERTIFIED,
@@ -340,6 +343,55 @@ def test_too_few_effective_frames_leave_undecided():
     assert row["verdict"] == UNDECIDED
     assert "effective of 32 frames, 10 are needed" in row["reason"]
     assert "labels" not in row
+
+
+def crystals(expansions, energies_kT) -> tuple[Labelled, Trajectory]:
+    """Vibrating rocksalt in two sizes as frames and as the run, with labels that tell them apart."""
+    rng, frames = np.random.default_rng(9), []
+    for expansion in expansions:
+        atoms = bulk("KCl", "rocksalt", a=6.4 * expansion, cubic=True) * (2, 2, 2)
+        atoms.positions += rng.normal(scale=0.12, size=(len(atoms), 3))
+        frames.append(atoms)
+    energies = KT_EV * np.asarray(energies_kT, float)
+    of = labelled_frames(
+        len(frames),
+        frames=frames,
+        model_eV=np.zeros(len(frames)),
+        label_eV=energies,
+        weights=weights_of(energies, T_K),
+    )
+    trajectory = trajectory_of(
+        frames[0].get_chemical_symbols(),
+        {"K": 1.0, "Cl": -1.0},
+        np.array([atoms.positions for atoms in frames]),
+        np.array([atoms.cell.lengths() for atoms in frames]),
+    )
+    return of, trajectory
+
+
+def test_peaks_move_to_where_the_labels_have_them():
+    """Of crystals with 3.2 and 3.4 A between unlike ions the labels prefer the larger, nine to one."""
+    large = np.arange(40) % 2 == 1
+    of, trajectory = crystals(np.where(large, 3.4 / 3.2, 1.0), np.where(large, -math.log(9), 0.0))
+    settings = {"range_A": 6.0, "bins": 120, "effective_frames": 5.0}
+    rows = {(row["pair"], row["quantity"]): row for row in peak_rows(of, trajectory, settings)}
+    assert {pair for pair, _ in rows} == {"K-K", "K-Cl", "Cl-Cl"}
+    position = rows["K-Cl", "peak_position"]
+    assert position["labels"] == pytest.approx(3.37, abs=0.04)
+    assert position["model"] < position["labels"] - 0.03
+    assert 0 < position["difference_stderr"] < 0.1
+    few = peak_rows(of, trajectory, settings | {"effective_frames": 39.0})
+    assert not [row for row in few if "labels" in row]
+
+
+def test_peaks_of_labels_that_agree_are_those_of_the_run():
+    of, trajectory = crystals(np.ones(20), np.zeros(20))
+    settings = {"range_A": 20.0, "bins": 400, "effective_frames": 5.0}
+    rows = peak_rows(of, trajectory, settings)
+    assert rows[0]["pair"] == "K-K"
+    for row in rows:
+        assert row["difference"] == pytest.approx(0, abs=1e-9)
+        assert row["labels"] == pytest.approx(row["model"])
 
 
 def broken(tmp_path) -> dict:

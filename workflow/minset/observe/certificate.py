@@ -10,6 +10,8 @@ import pandas as pd
 from ase import Atoms
 
 from minset.dataset import labelled, read_dataset, read_label_tables
+from minset.md.trajectory import read_trajectory
+from minset.observe.certificate_peaks import peak_rows
 from minset.observe.certificate_rows import (
     CERTIFIED,
     NOT_CERTIFIED,
@@ -47,6 +49,7 @@ def observe_certificate(source: dict, system: dict, settings: dict, threads: int
     thermo = pd.read_csv(source["thermo"])
     test = predictions(source["model"], read_dataset(source["test"]), threads)
     rows = error_rows(of, test, settings) + reweighted_rows(of, thermo, settings)
+    rows += peak_rows(of, read_trajectory(source["trajectory"]), settings)
     notes = _notes(of, settings, missing)
     rows.append(verdict_of_all(rows, notes))
     certificate = pd.DataFrame(rows).fillna(np.nan)
@@ -129,7 +132,9 @@ RECORD = Observable(
     "the frames reweighted to the labels' energies, as the labels would give them. Each in the unit of "
     "its row. Certified is what differs by less than the tolerance even at the end of its 95 % interval "
     "(two standard errors), not certified what differs by more even there. The last row of each "
-    "simulation is the verdict on all of it. Of few effective frames nothing can be said.",
+    "simulation is the verdict on all of it. Of few effective frames nothing can be said. Peaks are the first "
+    "ones of the RDFs.",
     ensembles=("nvt", "npt"),
+    options_of=("rdf",),
     megabytes=lambda ions: ions / 1000,
 )
