@@ -28,7 +28,7 @@ from minset.observe.independent import independent_frames
 from minset.observe.reweighting import weights_of
 from minset.potential.forces import single_point
 
-T_K, ATOMS, LONG_PS = 130.0, 64, 4000.0
+T_K, ATOMS, LONG_PS = 130.0, 64, 3000.0
 SETTINGS = {
     "ensemble": "npt",
     "temperature_K": T_K,
@@ -37,7 +37,7 @@ SETTINGS = {
     "sample_ps": 0.5,
     "limits": {"energy_eV_atom": 1.0, "temperature_percent": 100.0},
 }
-TOLERANCES = {"energy_meV_atom": 1.0, "density_percent": 1.0, "effective_frames": 10.0}
+TOLERANCES = {"energy_meV_atom": 1.0, "density_percent": 1.0, "effective_frames": 4.0}
 
 
 def argon(epsilon_eV: float, sigma_A: float) -> dict:
@@ -97,7 +97,7 @@ def certificate(start, seed: int, duration_ps: float, frames: int, folder: Path)
     return [row | frames_there | {"scatter_kT": of.scatter_kT} for row in rows]
 
 
-def measured(repetitions: int, duration_ps: float = 400.0, frames: int = 32) -> pd.DataFrame:
+def measured(repetitions: int, duration_ps: float = 300.0, frames: int = 32) -> pd.DataFrame:
     """A row for each quantity of each repetition, with ``holds``: whether its interval has the truth."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -49,7 +49,8 @@ def observe_certificate(source: dict, system: dict, settings: dict, threads: int
     thermo = pd.read_csv(source["thermo"])
     test = predictions(source["model"], read_dataset(source["test"]), threads)
     rows = error_rows(of, test, settings) + reweighted_rows(of, thermo, settings)
-    rows += peak_rows(of, read_trajectory(source["trajectory"]), settings)
+    trajectory, timestep_fs = read_trajectory(source["trajectory"]), settings["timestep_fs"]
+    rows += peak_rows(of, trajectory, thermo, timestep_fs, settings)
     notes = _notes(of, settings, missing)
     rows.append(verdict_of_all(rows, notes))
     certificate = pd.DataFrame(rows).fillna(np.nan)
@@ -128,12 +129,12 @@ RECORD = Observable(
     tables={"certificate": Table("certificate"), FRAMES: Table()},
     observe=observe_certificate,
     caption="What labels of frames of each model's own simulation say about it. Errors of forces and "
-    "energies there, beside those on the test set; and means of the simulation by the model and, with "
-    "the frames reweighted to the labels' energies, as the labels would give them. Each in the unit of "
+    "energies there, beside those on the test set; and means of the simulation by the model and, "
+    "reweighted to the labels' energies, as the labels would give them. Each in the unit of "
     "its row. Certified is what differs by less than the tolerance even at the end of its 95 % interval "
     "(two standard errors), not certified what differs by more even there. The last row of each "
-    "simulation is the verdict on all of it. Of few effective frames nothing can be said. Peaks are the first "
-    "ones of the RDFs.",
+    "simulation is the verdict on all of it. Of few effective frames nothing can be said. Peaks are "
+    "the first ones of the RDFs.",
     ensembles=("nvt", "npt"),
     options_of=("rdf",),
     megabytes=lambda ions: ions / 1000,

@@ -9,9 +9,10 @@ from ase import Atoms
 
 from minset.observe.density import block_average
 from minset.observe.reweighting import (
+    Reweighting,
     bootstrap,
     effective_frames,
-    model_less_labels,
+    labels_mean,
     standard_error,
 )
 from minset.units import BAR_EV_A3, BOLTZMANN_EV_K
@@ -105,10 +106,11 @@ def reweighted_rows(of: Labelled, thermo: pd.DataFrame, settings: dict) -> list[
         Tolerances ``energy_meV_atom`` and ``density_percent``, at constant volume ``pressure_bar``;
         and the least number of ``effective_frames``.
     """
-    ions = len(of.frames[0])
+    ions, how = len(of.frames[0]), reweighting_of(of, thermo)
     rows = [
         _reweighted(
             of,
+            how,
             "potential_energy",
             "eV/atom",
             thermo["potential_energy_eV"] / ions,
@@ -123,7 +125,9 @@ def reweighted_rows(of: Labelled, thermo: pd.DataFrame, settings: dict) -> list[
         mass = (run * thermo["volume_A3"]).mean()  # g/cm^3 A^3, of the system's own masses
         frames = np.array([mass / frame.cell.volume for frame in of.frames])
         tolerance = settings["density_percent"] / 100 * run.mean()
-        rows.append(_reweighted(of, "density", "g/cm^3", run, frames, frames, tolerance, settings))
+        rows.append(
+            _reweighted(of, how, "density", "g/cm^3", run, frames, frames, tolerance, settings)
+        )
     elif of.label_stress_eV_A3 is None:
         row = {"quantity": "pressure", "unit": "bar"} | judged(0, 0, None, 1, "")
         rows.append(row | {"reason": "the labels have no stress"})
@@ -135,12 +139,15 @@ def reweighted_rows(of: Labelled, thermo: pd.DataFrame, settings: dict) -> list[
             for stress in (of.model_stress_eV_A3, of.label_stress_eV_A3)
         ]
         run, tolerance = thermo["pressure_bar"], settings["pressure_bar"]
-        rows.append(_reweighted(of, "pressure", "bar", run, model, labels, tolerance, settings))
+        rows.append(
+            _reweighted(of, how, "pressure", "bar", run, model, labels, tolerance, settings)
+        )
     return rows
 
 
 def _reweighted(
     of: Labelled,
+    reweighting: Reweighting,
     quantity: str,
     unit: str,
     run: pd.Series,
@@ -149,7 +156,7 @@ def _reweighted(
     tolerance: float,
     settings: dict,
 ) -> dict:
-    """Row of a mean: of the long run, corrected by what model and labels differ by on the frames."""
+    """Row of a mean of the long run, and of what the labels would have given."""
     mean, run_stderr = block_average(run.to_numpy())
     row = {"quantity": quantity, "unit": unit, "model": mean, "model_stderr": run_stderr}
     enough, there = settings["effective_frames"], effective_frames(of.weights)
@@ -160,13 +167,35 @@ def _reweighted(
             "cell or more frames would decide"
         )
         return row | {"tolerance": tolerance, "verdict": UNDECIDED, "reason": reason}
-    difference, resampled = model_less_labels(
-        of.label_eV - of.model_eV, of.temperature_K, model, labels
+    of_labels = labels_mean(reweighting, model, labels, run.to_numpy())
+    difference = mean - float(of_labels.value)
+    error = standard_error(of_labels.resampled, there)
+    # what both means owe to the length of the run cancels in part
+    _, run_labels = block_average(of_labels.run_series)
+    _, run_both = block_average(run.to_numpy() - of_labels.run_series)
+    stderr = math.hypot(error, run_both)
+    row |= {"labels": mean - difference, "labels_stderr": math.hypot(error, run_labels)}
+    row |= {"difference": difference, "difference_stderr": stderr}
+    return row | judged(difference, stderr, tolerance, len(model), unit)
+
+
+def reweighting_of(of: Labelled, thermo: pd.DataFrame) -> Reweighting:
+    """How frames and run are reweighted: linearly by energy and, at constant pressure, volume."""
+    volumes = np.array([frame.cell.volume for frame in of.frames])
+    columns = {"potential_energy_eV": of.model_eV}
+    if of.ensemble == "npt":
+        columns["volume_A3"] = volumes
+    run, frames = [], []
+    for column, values in columns.items():
+        series = thermo[column].to_numpy()
+        if (spread := series.std()) > 0:
+            run.append((series - series.mean()) / spread)
+            frames.append((values - series.mean()) / spread)
+    return Reweighting(
+        (of.label_eV - of.model_eV) / (BOLTZMANN_EV_K * of.temperature_K),
+        np.array(frames).reshape(-1, len(volumes)).T,
+        np.array(run).reshape(-1, len(thermo)).T,
     )
-    stderr = standard_error(resampled, there)
-    row |= {"labels": mean - difference, "labels_stderr": math.hypot(run_stderr, stderr)}
-    row |= {"difference": float(difference), "difference_stderr": stderr}
-    return row | judged(float(difference), stderr, tolerance, len(model), unit)
 
 
 def judged(
