@@ -626,7 +626,7 @@ def test_sets_of_certificates_are_known_to_a_study(config):
     assert study.certificates == [name, name.replace("n4", "n8")]
     assert study.frames_of(name) == 20
     assert study.label_parts(name) == [0, 1]
-    assert study.labelled_sets == ["held_out", "own-n4-s1", "own-n8-s1", *study.certificates]
+    assert study.labelled_sets == ["held_out", *study.certificates, "own-n4-s1", "own-n8-s1"]
     assert f"{name}/part-1" in study.job_names
     assert study.selector("own-n4-s1") == "random"
     assert study.certificate_files("own-n4-s1") == []

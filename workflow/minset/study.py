@@ -238,8 +238,11 @@ class Study:
 
     @cached_property
     def labelled_sets(self) -> list[str]:
-        """All sets whose frames are labelled."""
-        return [HELD_OUT, *self.ordered_sets, *self.certificates]
+        """All sets whose frames are labelled.
+
+        Certificates come before the selections that take their frames, with the labels.
+        """
+        return [HELD_OUT, *self.certificates, *self.ordered_sets]
 
     def label_parts(self, name: str) -> list[int]:
         """Numbers of the jobs that label a set."""
