@@ -263,13 +263,20 @@ def test_few_frames_have_wider_intervals():
         (0.2, 0.3, CERTIFIED, None),
         (-2.0, 0.4, NOT_CERTIFIED, "off by -2 +- 0.8 bar, tolerance 1"),
         (0.5, 0.5, UNDECIDED, "about 128 frames would decide"),
-        (1.0, 0.5, UNDECIDED, "a better model, a smaller cell or another tolerance would decide"),
+        (0.99, 0.5, UNDECIDED, "a better model, a smaller cell or another tolerance would decide"),
     ],
 )
 def test_a_verdict_counts_the_interval(difference, stderr, verdict, words):
     row = judged(difference, stderr, 1.0, 32, "bar")
     assert row["verdict"] == verdict
     assert words in row["reason"] if words else row["reason"] is None
+
+
+def test_where_the_run_is_too_short_more_frames_are_no_advice():
+    row = judged(0.5, 0.5, 1.0, 32, "bar", of_run=0.4)
+    assert row["reason"].endswith("a longer run, or another tolerance, would decide")
+    # 32 (1^2 - 0.3^2) / (0.5^2 - 0.3^2)
+    assert "about 182 frames" in judged(0.5, 0.5, 1.0, 32, "bar", of_run=0.15)["reason"]
 
 
 def test_the_verdict_on_all_is_the_worst():

@@ -176,7 +176,7 @@ def _reweighted(
     stderr = math.hypot(error, run_both)
     row |= {"labels": mean - difference, "labels_stderr": math.hypot(error, run_labels)}
     row |= {"difference": difference, "difference_stderr": stderr}
-    return row | judged(difference, stderr, tolerance, len(model), unit)
+    return row | judged(difference, stderr, tolerance, len(model), unit, of_run=run_both)
 
 
 def reweighting_of(of: Labelled, thermo: pd.DataFrame) -> Reweighting:
@@ -199,9 +199,26 @@ def reweighting_of(of: Labelled, thermo: pd.DataFrame) -> Reweighting:
 
 
 def judged(
-    difference: float, stderr: float, tolerance: float | None, frames: int, unit: str
+    difference: float,
+    stderr: float,
+    tolerance: float | None,
+    frames: int,
+    unit: str,
+    of_run: float = 0.0,
 ) -> dict:
-    """Tolerance, verdict and its reason, of a difference with its standard error."""
+    """Tolerance, verdict and its reason, of a difference with its standard error.
+
+    Parameters
+    ----------
+    difference, stderr, tolerance
+        In the unit; without a tolerance there is no verdict.
+    frames
+        Number of labelled frames.
+    unit
+        For the reason.
+    of_run
+        Part of the standard error that is due to the length of the run.
+    """
     if tolerance is None:
         return {"tolerance": math.nan, "verdict": None, "reason": None}
     size, interval = abs(difference), 2 * stderr
@@ -211,17 +228,20 @@ def judged(
     elif size - interval > tolerance:
         verdict, reason = NOT_CERTIFIED, words
     else:
-        verdict, reason = UNDECIDED, f"{words}: {_what_decides(size, interval, tolerance, frames)}"
+        room = abs(tolerance - size)
+        verdict = UNDECIDED
+        reason = f"{words}: {_what_decides(room, interval, 2 * of_run, frames)} would decide"
     return {"tolerance": tolerance, "verdict": verdict, "reason": reason}
 
 
-def _what_decides(size: float, interval: float, tolerance: float, frames: int) -> str:
-    """What would bring the end of an interval to one side of the tolerance."""
-    room = abs(tolerance - size)
-    needed = frames * (interval / room) ** 2 if room else math.inf
+def _what_decides(room: float, interval: float, of_run: float, frames: int) -> str:
+    """What would make an interval, or its part that is due to the run, shorter than some room."""
+    if of_run >= room:
+        return "a longer run, or another tolerance,"
+    needed = frames * (interval**2 - of_run**2) / (room**2 - of_run**2)
     if needed <= MOST_FRAMES:
-        return f"about {math.ceil(needed)} frames would decide"
-    return "a better model, a smaller cell or another tolerance would decide"
+        return f"about {math.ceil(needed)} frames"
+    return "a better model, a smaller cell or another tolerance"
 
 
 def verdict_of_all(rows: list[dict], notes: list[str]) -> dict:
