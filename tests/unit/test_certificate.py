@@ -435,6 +435,16 @@ def test_peaks_of_labels_that_agree_are_those_of_the_run():
         assert row["labels"] == pytest.approx(row["model"])
 
 
+def test_one_frame_decides_nothing():
+    of = labelled_frames(1)
+    test = pd.DataFrame({"model_eV_A": [0.0], "label_eV_A": 0.1})
+    energies = pd.DataFrame({"model_eV_atom": [1.0], "label_eV_atom": 1.0})
+    thermo = thermo_of(3000 + autoregressive(100, 0.5))
+    rows = error_rows(of, (test, energies), TOLERANCES) + reweighted_rows(of, thermo, TOLERANCES)
+    assert {row["verdict"] for row in rows} == {UNDECIDED, None}
+    assert "of one frame alone" in rows[0]["reason"]
+
+
 def broken(tmp_path) -> dict:
     return {"verdict": {"stable": False, "reason": "at 3.00 ps: force of 99.0 eV/A"}}
 

@@ -222,6 +222,9 @@ def judged(
     if tolerance is None:
         return {"tolerance": math.nan, "verdict": None, "reason": None}
     size, interval = abs(difference), 2 * stderr
+    if not math.isfinite(stderr):
+        reason = f"{difference:.3g} {unit} of one frame alone: more frames would decide"
+        return {"tolerance": tolerance, "verdict": UNDECIDED, "reason": reason}
     words = f"off by {difference:.3g} +- {interval:.2g} {unit}, tolerance {tolerance:.3g}"
     if size + interval <= tolerance:
         verdict, reason = CERTIFIED, None
