@@ -1,6 +1,6 @@
 """How often the interval of a certificate holds the truth, where the truth is known.
 
-    python tests/benchmarks/measure_certificate.py [repetitions]
+    PYTHONPATH=workflow python tests/benchmarks/measure_certificate.py [repetitions]
 
 The "model" is a Lennard-Jones liquid of 64 atoms at constant pressure, the "labels" are another one,
 whose density is some per cent higher; a long run with the latter has the truth. Each repetition is a run
@@ -37,7 +37,7 @@ SETTINGS = {
     "sample_ps": 0.5,
     "limits": {"energy_eV_atom": 1.0, "temperature_percent": 100.0},
 }
-TOLERANCES = {"energy_meV_atom": 1.0, "density_percent": 1.0, "effective_frames": 4.0}
+TOLERANCES = {"energy_meV_atom": 1.0, "density_percent": 1.0, "effective_frames": 8.0}
 
 
 def argon(epsilon_eV: float, sigma_A: float) -> dict:
@@ -47,7 +47,7 @@ def argon(epsilon_eV: float, sigma_A: float) -> dict:
     return {"species": {"Ar": {"mass_u": 39.948, "count": 1}}, "potential": potential}
 
 
-LABELS, MODEL = argon(0.0104, 3.40), argon(0.0098, 3.42)
+LABELS, MODEL = argon(0.0104, 3.40), argon(0.0100, 3.41)
 
 
 def simulated(system: dict, start: Atoms, duration_ps: float, seed: int, folder: Path) -> dict:
@@ -98,7 +98,10 @@ def certificate(start, seed: int, duration_ps: float, frames: int, folder: Path)
 
 
 def measured(repetitions: int, duration_ps: float = 200.0, frames: int = 32) -> pd.DataFrame:
-    """A row for each quantity of each repetition, with ``holds``: whether its interval has the truth."""
+    """A row for each quantity of each repetition, with ``holds``: whether its interval has the truth.
+
+    Too few effective frames have no interval and hold nothing.
+    """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         start = melt(LABELS, ATOMS, 1.2, T_K, duration_ps=20.0, seed=1)
@@ -107,13 +110,14 @@ def measured(repetitions: int, duration_ps: float = 200.0, frames: int = 32) -> 
             for row in certificate(start, seed, duration_ps, frames, Path(folder) / f"{seed}"):
                 value, stderr = known[row["quantity"]]
                 row |= {"repetition": seed, "truth": value, "truth_stderr": stderr}
-                row["off"] = row["labels"] - value
-                row["holds"] = abs(row["off"]) <= 2 * np.hypot(row["labels_stderr"], stderr)
+                error = np.hypot(row.get("labels_stderr", np.nan), stderr)
+                row["off"] = row.get("labels", np.nan) - value
+                row["holds"] = bool(abs(row["off"]) <= 2 * error)
                 rows.append(row)
                 print(
-                    f"{seed:3d} {row['quantity']:16} model {row['model']:.4f} labels {row['labels']:.4f}"
-                    f"({row['labels_stderr']:.4f}) truth {value:.4f}({stderr:.4f}) {row['frames']} "
-                    f"frames, {row['effective_frames']:.1f} effective, {row['scatter_kT']:.2f} kT, "
+                    f"{seed:3d} {row['quantity']:16} model {row['model']:.4f} truth {value:.4f}, labels "
+                    f"off by {row['off']:.4f}({error:.4f}), {row['frames']} frames, "
+                    f"{row['effective_frames']:.1f} effective, {row['scatter_kT']:.2f} kT, "
                     f"{'holds' if row['holds'] else 'does not hold'}",
                     flush=True,
                 )

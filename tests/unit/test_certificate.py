@@ -17,6 +17,7 @@ from conftest import write_random_pool
 from studies import STUDY, alter, mistakes
 from trajectories import trajectory_of, write_dump
 
+from minset.figures.data import picked_from_pool
 from minset.label.potential import RECORD as LABELER
 from minset.label.store import label_key
 from minset.md.trajectory import Trajectory
@@ -568,6 +569,12 @@ def test_picks_of_trajectories_are_told_from_those_of_the_pool(run, tmp_path):
     assert picks["pick"].tolist() == list(range(3, 20))
     assert 0 not in picks["frame"].tolist()
     assert {1, 2} & set(picks["frame"])
+
+
+def test_figures_of_the_pool_show_picks_of_the_pool_alone(tmp_path):
+    path, origins = tmp_path / "selection.csv", ["results/pool.h5", "run/trajectory.lammpstrj"]
+    pd.DataFrame({"origin": origins, "frame": [3, 999]}).to_csv(path, index=False)
+    assert picked_from_pool(path)["frame"].tolist() == [3]
 
 
 NPT, SELECTOR = "simulations/npt_1200K", {"selector": "certificate", "model": "small"}
