@@ -22,6 +22,7 @@ include: "workflow/rules/label.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/model.smk"
 include: "workflow/rules/simulate.smk"
+include: "workflow/rules/certificate.smk"
 include: "workflow/rules/observe.smk"
 include: "workflow/rules/tables.smk"
 
@@ -62,4 +63,4 @@ rule tables:
 
 rule labels:
     input:
-        expand(label_tables([HELD_OUT, *study.datasets]), system=study.systems),
+        expand(label_tables(study.labelled_sets), system=study.systems),

@@ -1,4 +1,4 @@
-"""Compute an observable of a trajectory or of a model."""
+"""Compute an observable of a trajectory, of a model, or of both with labels."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,14 @@ def main(observable: str, settings: dict, system: dict, threads: int = 1, **file
     ----------
     files
         Of a trajectory ``trajectory``, ``thermo`` and ``verdict``; of a model ``model`` (its files)
-        and ``test``. And the path of each table that the observable writes.
+        and ``test``; of a certificate all of these, ``labels`` and ``store``. And the path of each
+        table that the observable writes.
     """
     record = OBSERVABLES[observable]
     outputs = {name: files.pop(name) for name in record.tables}
     if "verdict" in files:
         files["verdict"] = json.loads(Path(files["verdict"]).read_text())
-    else:
+    if "model" in files:
         files["model"] = Path(files["model"][0]).parent
     tables = record.observe(files, system, settings, threads)
     for name, path in outputs.items():

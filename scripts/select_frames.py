@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+from ase import Atoms
 
 from minset.files import file_hash, working_folder
 from minset.names import set_row
@@ -13,7 +14,7 @@ from minset.published.orders import published_picks, read_orders
 from minset.select import SELECTORS
 from minset.select.candidates import descriptor_files, read_candidates
 from minset.select.picks import next_picks
-from minset.sets import write_set
+from minset.sets import frames_of_set, write_set
 
 
 def main(
@@ -28,13 +29,19 @@ def main(
     descriptors=(),
     known=(),
     models=(),
+    certificate=(),
     threads: int = 1,
     published: dict | None = None,
 ) -> None:
     """Write the new picks in order, with the frames themselves.
 
-    ``published`` has the ``folder`` from which the order is taken if it has so many picks, and what
-    decides them here (``selectors``).
+    Parameters
+    ----------
+    certificate
+        Frames and table of the set of a certificate, and the tables of its verdicts and errors.
+    published
+        ``folder`` from which the order is taken if it has so many picks, and what decides them here
+        (``selectors``).
 
     Raises
     ------
@@ -51,26 +58,30 @@ def main(
     picks = _published(pool, roles, Path(table).stem, known, selector, options, published)
     if picks is not None:
         keys = picks.pop("key").tolist()
-        if "origin" in picks:
-            write_set(frames, table, published_frames(published["folder"], keys), picks)
-        else:
-            _write(pool, frames, table, picks)
+        elsewhere = "origin" in picks
+        atoms = published_frames(published["folder"], keys) if elsewhere else None
+        _write(pool, frames, table, picks, atoms)
         return
-    before = [frame for path in known for frame in pd.read_csv(path)["frame"]]
+    before = pd.concat([pd.read_csv(path) for path in known] or [pd.DataFrame(columns=["origin"])])
+    of_pool = before[before["origin"] == str(pool)]
     identity = {"selector": selector, "seed": seed, "size": size, "options": options}
-    identity["inputs"] = [file_hash(path) for path in (pool, split, *descriptors, *known, *models)]
+    files = (pool, split, *descriptors, *known, *models, *certificate)
+    identity["inputs"] = [file_hash(path) for path in files]
     work = working_folder(Path(table).with_suffix("") / "work", identity)
     candidates = read_candidates(
         chosen,
         pool,
         work,
         **descriptor_files(descriptors),
-        known=tuple(before),
+        known=tuple(of_pool["frame"]) if len(of_pool) else (),
+        picked_elsewhere=len(before) - len(of_pool),
         models=tuple(dict.fromkeys(Path(path).parent for path in models)),
+        certificate=tuple(certificate[2:]),
         threads=threads,
     )
     picks = next_picks(SELECTORS[selector], candidates, size, seed, options)
-    _write(pool, frames, table, picks)
+    atoms = frames_of_set(*certificate[:2], picks) if "origin" in picks else None
+    _write(pool, frames, table, picks, atoms)
     shutil.rmtree(work.parent)
 
 
@@ -89,9 +100,12 @@ def _published(pool, roles, name: str, known, selector: str, options: dict, publ
     return picks
 
 
-def _write(pool, frames, table, picks: pd.DataFrame) -> None:
-    picks.insert(1, "origin", str(pool))
-    write_set(frames, table, read_frames(pool, picks["frame"].tolist()), picks)
+def _write(pool, frames, table, picks: pd.DataFrame, atoms: list[Atoms] | None) -> None:
+    """Write picks with their frames, those of the pool where none are given."""
+    if atoms is None:
+        picks.insert(1, "origin", str(pool))
+        atoms = read_frames(pool, picks["frame"].tolist())
+    write_set(frames, table, atoms, picks)
 
 
 if "snakemake" in globals():

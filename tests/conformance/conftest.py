@@ -2,12 +2,15 @@
 
 import functools
 
+import certificate_frames
+import label
 import pytest
-from conftest import classically_labelled
+from conftest import classically_labelled, label_settings
 
 from conformance.examples import observable_settings
 from conformance.force_calls import off_its_sites
 from minset.dataset import write_dataset
+from minset.files import write_json
 from minset.md.engines import potential_engine
 from minset.md.files import THERMO, TRAJECTORY
 from minset.md.melt import melt
@@ -41,18 +44,48 @@ def simulated(kcl, al, melt32, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def source(simulated, model_folder, small_pool, kcl, tmp_path_factory):
-    """A function that gives what an observable looks at, of a case."""
+    """A function that gives what an observable looks at, of a case.
+
+    The model of a certificate has random weights, so that no dynamics are its own: here the potential
+    made them, and the energies of the model's trajectory are far from the labels.
+    """
 
     def of(name: str, case: str = "salt"):
         record = OBSERVABLES[name]
         if record.of == "trajectory":
             return simulated(case, record.ensembles[0])
-        assert record.of == "model", f"these tests have nothing for an observable of {record.of}"
+        of_model = record.of in ("model", "certificate")
+        assert of_model, f"these tests have nothing for an observable of {record.of}"
         folder = tmp_path_factory.mktemp("test")
         write_dataset(folder / "test.xyz", classically_labelled(small_pool[1][:3], kcl, folder))
-        return kcl, {"model": model_folder, "test": folder / "test.xyz"}
+        files = {"model": model_folder, "test": folder / "test.xyz"}
+        if record.of == "model":
+            return kcl, files
+        system, run = simulated(case, record.ensembles[0])
+        return system, files | run | labelled_of(run, system, folder, frames=8)
 
     return of
+
+
+def labelled_of(run: dict, system: dict, folder, frames: int) -> dict:
+    """Tables of label jobs and the store, of frames of a run as the workflow takes and labels them."""
+    given = {"trajectory": run["trajectory"], "thermo": run["thermo"]}
+    write_json(folder / "verdict.json", run["verdict"])
+    files = {"frames": folder / "set.h5", "table": folder / "set.csv"}
+    certificate_frames.main(**given, verdict=folder / "verdict.json", **files, most=frames)
+    label.main(
+        files["frames"],
+        files["table"],
+        folder / "part-0.csv",
+        0,
+        frames,
+        "potential",
+        label_settings(system),
+        0.01,
+        folder / "store",
+        effort={},
+    )
+    return {"labels": [folder / "part-0.csv"], "store": folder / "store"}
 
 
 @pytest.fixture(scope="session")

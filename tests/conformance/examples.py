@@ -22,7 +22,21 @@ REPOSITORY = Path(__file__).parents[2]
 # ends of names that say what a number is measured in
 UNITS = (
     *("_A", "_eV", "_eV_A", "_eV_A3", "_eV_A6", "_eV_A8", "_eV_atom", "_meV_atom", "_inverse_A"),
-    *("_K", "_bar", "_u", "_g_cm3", "_fs", "_ps", "_s", "_Ry", "_S_cm", "_1e-9_m2_s", "_A2"),
+    *(
+        "_K",
+        "_bar",
+        "_u",
+        "_g_cm3",
+        "_fs",
+        "_ps",
+        "_s",
+        "_Ry",
+        "_S_cm",
+        "_1e-9_m2_s",
+        "_A2",
+        "_A3",
+        "_kT",
+    ),
 )
 
 
@@ -79,6 +93,7 @@ GENERATORS = {
 # options of descriptors and of selectors that have no default, or with which they are quicker
 DESCRIPTORS = {"schnet": {"size": "small"}}
 SELECTORS = {
+    "certificate": {"simulation": "npt", "model": "small"},
     "disagreement": {"model": "small"},
     "rnd": {"max_steps": 20},
     "entropy_gain": {"neighbours": 8},
@@ -188,8 +203,24 @@ MODELS = {
 
 # options of observables for a short run in a cell of 10 A
 OBSERVABLES = {"rdf": {"range_A": 5.0, "bins": 50}, "transport": {"start_ps": 0.5}}
+# what a job of a certificate gets beside them from its simulation
+OF_SIMULATION = {
+    "certificate": {
+        "engine": "compressed",
+        "frames": 8,
+        "force_eV_A": 0.05,
+        "energy_meV_atom": 2.0,
+        "density_percent": 1.0,
+        "pressure_bar": 500.0,
+        "effective_frames": 4.0,
+    }
+}
 # columns of fractional numbers that have no unit
 DIMENSIONLESS = {"g", "g_stderr", "peak_g", "minimum_g", "coordination_number"}
+DIMENSIONLESS |= {"weight", "largest_weight", "effective_frames"}
+# those of a table with a row for each quantity, whose column `unit` has it
+IN_UNIT = {"model", "labels", "difference", "test_set", "tolerance"}
+DIMENSIONLESS |= IN_UNIT | {f"{name}_stderr" for name in IN_UNIT}
 
 # what is missing, in the message of a test
 ADD = {
@@ -231,6 +262,7 @@ def observable_settings(name: str) -> dict:
     settings = {"temperature_K": 1200.0, "timestep_fs": 2.0}
     for other in (name, *record.options_of):
         settings |= options_of("OBSERVABLES", other, OF_OBSERVABLES[other])
+    settings |= OF_SIMULATION.get(name, {})
     if record.environment != "minset":
         place = REPOSITORY / f".venv-{record.environment}/bin/python"
         python = Path(os.environ.get(f"MINSET_{record.environment.upper()}_PYTHON", place))

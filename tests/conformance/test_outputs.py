@@ -12,7 +12,6 @@ import pytest
 from studies import CONFIG, STUDY, alter
 
 from minset.figures import FIGURES, figures_of, system_shown
-from minset.names import HELD_OUT
 from minset.observe import OBSERVABLES
 from minset.outputs import TABLES, make_table, reference_of, tables_of
 from minset.study import Study, read_study
@@ -25,7 +24,7 @@ def written(study: Study) -> dict[str, tuple[str, str]]:
     pool, selection, label = (study.folder(s) for s in ("pool", "selection", "label"))
     files = {f"{pool}/pool.h5": ("pool", ""), f"{pool}/pool.csv": ("summary", "")}
     files[f"{selection}/split.csv"] = ("split", "")
-    for name in (HELD_OUT, *study.ordered_sets):
+    for name in study.labelled_sets:
         files[f"{selection}/{name}.csv"] = ("set", name)
         for part in study.label_parts(name):
             files[f"{label}/{name}/part-{part}.csv"] = ("label", f"{name} {part}")
@@ -66,7 +65,8 @@ def finished(tmp_path_factory, small_pool, observed):
     """A study with all tables and figures, and its results: real tables, with noise from run to run."""
     folder = tmp_path_factory.mktemp("finished")
     shutil.copytree(CONFIG, folder / "config")
-    alter(folder / "config", STUDY, {"sizes": [4, 8], "seeds": [1, 2, 3]})
+    several = {"sizes": [4, 8], "seeds": [1, 2, 3], "simulations/npt_1200K/certificate": {}}
+    alter(folder / "config", STUDY, several)
     study, rng = read_study("demo-classical", folder / "config"), np.random.default_rng(1)
     _, frames, _ = small_pool
     for place, (kind, what) in written(study).items():

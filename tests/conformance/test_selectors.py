@@ -25,7 +25,9 @@ def looks_at(name: str) -> set[str]:
     return record.needs(options_of("SELECTORS", name, record))
 
 
-ONE_SHOT = [name for name in SELECTORS if "models" not in looks_at(name)]
+ONE_SHOT = [name for name in SELECTORS if not looks_at(name) & {"models", "certificate"}]
+# of a simulation that broke, so that all picks are from the pool
+BROKE = {"quantity": ["all"], "verdict": ["not certified"], "reason": ["the simulation broke"]}
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +65,17 @@ def candidates(small_pool, described, committee, tmp_path):
 
     def make(name: str, frames=CANDIDATES, **more) -> Candidates:
         needs = looks_at(name)
-        assert needs <= {"frames", "atoms", "models"}
+        assert needs <= {"frames", "atoms", "models", "certificate"}
         work = Path(tempfile.mkdtemp(dir=tmp_path))
         table = pd.DataFrame({"frame": frames, "run": np.arange(len(frames)) % RUNS})
         given = {"descriptors": described["frames"] if "frames" in needs else None}
         given["atom_descriptors"] = described["atoms"] if "atoms" in needs else None
         given["models"] = committee if "models" in needs else ()
+        if "certificate" in needs:
+            tables = work / "certificate.csv", work / "certificate_frames.csv"
+            pd.DataFrame(BROKE).to_csv(tables[0], index=False)
+            pd.DataFrame(columns=["note"]).to_csv(tables[1], index=False)
+            given["certificate"] = tables
         return read_candidates(table, small_pool[0], work, **given | more)
 
     return make

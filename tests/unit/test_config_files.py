@@ -177,11 +177,20 @@ CHOICES = {
         "selectors/random/selector",
         "selectors.random.selector",
         {
+            "certificate": {
+                "sizes": [4, 8],
+                "simulations/npt_1200K/certificate": {},
+                "selectors/random": {
+                    "selector": "certificate",
+                    "simulation": "npt_1200K",
+                    "model": "small",
+                },
+            },
             "disagreement": {
                 "sizes": [4, 8],
                 "models/small/members": 2,
                 "selectors/random": {"selector": "disagreement", "model": "small"},
-            }
+            },
         },
     ),
 }

@@ -125,6 +125,24 @@ def study_files(folder, small_pool, selectors, sizes, seeds, models) -> tuple[di
         ),
         "conductivity": transport.assign(conductivity_S_cm=2.5, conductivity_stderr_S_cm=0.3),
         "density": transport.assign(density_g_cm3=1.4, density_stderr_g_cm3=0.01),
+        "certificate": pd.DataFrame(
+            [
+                {
+                    "simulation": simulation,
+                    "engine": engine,
+                    "temperature_K": 1200,
+                    "quantity": quantity,
+                    "model": 1.40 + 0.01 * rng.normal(),
+                    "model_stderr": 0.005,
+                    "labels": 1.41 if k % 3 else np.nan,
+                    "labels_stderr": 0.008,
+                    "tolerance": 0.014,
+                }
+                for simulation, name in (("npt_1200K", "density"), ("nvt_1200K", "pressure"))
+                for k, engine in enumerate(engines[1:])
+                for quantity in ("potential_energy", name)
+            ]
+        ),
         "selection": pd.DataFrame(
             [
                 {

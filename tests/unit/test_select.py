@@ -42,7 +42,7 @@ def select_by(name: str, candidates: Candidates, n: int, seed: int, **options) -
 
 
 def looks_at_models(name: str) -> bool:
-    return "models" in SELECTORS[name].needs(options_of(name))
+    return bool({"models", "certificate"} & SELECTORS[name].needs(options_of(name)))
 
 
 ONE_SHOT = sorted(name for name in SELECTORS if not looks_at_models(name))

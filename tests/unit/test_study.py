@@ -188,7 +188,7 @@ def test_every_table_and_figure_is_made_from_what_jobs_of_the_study_write(study)
     written = set()
     for name in study.ordered_sets:
         written.add(f"{study.folder('selection')}/{name}.csv")
-    for name in ["held_out", *study.datasets]:
+    for name in study.labelled_sets:
         for part in study.label_parts(name):
             written.add(f"{study.folder('label')}/{name}/part-{part}.csv")
     for run in study.simulations:

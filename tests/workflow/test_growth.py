@@ -68,6 +68,21 @@ def test_a_larger_size_leaves_the_smaller_ones(change):
     assert not {"pool_run", "pool", "describe", "split", "start", "held_out"} & jobs.keys()
 
 
+def test_a_certificate_labels_frames_of_what_has_run(change):
+    """Of two models 32 frames each, 16 to a job; nothing is trained or simulated again."""
+
+    def certified(study):
+        study["simulations"]["npt_1200K"]["certificate"] = {}
+
+    assert planned(change(STUDY, certified), WHOLE) == {
+        "certificate_frames": 2,
+        "label": 4,
+        "observe_certificate": 2,
+        "table": 2,
+        "figure": 1,
+    }
+
+
 def test_members_of_a_committee_are_trained_beside_the_one_that_is_there(change):
     jobs = planned(change(STUDY, lambda s: s["models"]["small"].update(members=3)), WHOLE)
     assert jobs["train_schnet"] == jobs["observe_errors"] == 4

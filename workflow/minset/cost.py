@@ -9,6 +9,7 @@ from pathlib import Path
 
 from minset.names import is_model, run_row, set_row
 from minset.observe import OBSERVABLES
+from minset.observe.record import megabytes_of_frames, seconds_of_frames
 from minset.potential import POTENTIALS
 from minset.study import Study
 
@@ -153,6 +154,15 @@ def _simulate(study: Study, w) -> tuple[float, float]:
     return seconds, settings["ions"] / 10
 
 
+def _atoms_of_trajectory(settings: dict) -> float:
+    return settings["ions"] * settings["duration_ps"] / settings["sample_ps"]
+
+
+def _certificate_frames(study: Study, w) -> tuple[float, float]:
+    atoms = _atoms_of_trajectory(study.settings["simulations"][w.simulation])
+    return seconds_of_frames(atoms), megabytes_of_frames(atoms)
+
+
 def _observe(name: str) -> Callable[[Study, object], tuple[float, float]]:
     def cost(study: Study, w) -> tuple[float, float]:
         record = OBSERVABLES[name]
@@ -160,7 +170,11 @@ def _observe(name: str) -> Callable[[Study, object], tuple[float, float]]:
             atoms = study.settings["test"]["frames"] * _atoms_per_frame(study)
             return atoms * study.model(w.run).seconds_per_atom_call, record.megabytes(atoms)
         settings = study.settings["simulations"][w.simulation]
-        atoms = settings["ions"] * settings["duration_ps"] / settings["sample_ps"]
+        if record.of == "certificate":
+            atoms = settings["ions"] * settings["certificate"]["frames"]
+            seconds = atoms * study.model(w.engine).reference_seconds_per_atom_call
+            return seconds + record.seconds(_atoms_of_trajectory(settings)), record.megabytes(atoms)
+        atoms = _atoms_of_trajectory(settings)
         return record.seconds(atoms), record.megabytes(atoms)
 
     return cost
@@ -176,4 +190,5 @@ COSTS = {
     "train": _train,
     "start": _start,
     "simulate": _simulate,
+    "certificate_frames": _certificate_frames,
 } | {name: _observe(name) for name in OBSERVABLES}

@@ -3,6 +3,7 @@
 import re
 
 HELD_OUT = "held_out"  # the set of test and validation frames
+CERTIFICATE = "certificate"  # folder of the sets of frames that models made themselves
 MOST_SHOWN = 9
 _SET = re.compile(r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)")
 _RUN = re.compile(
@@ -50,6 +51,17 @@ def set_row(name: str) -> dict:
     """Selector, size and seed of a set or a training set."""
     row = _SET.fullmatch(name).groupdict()
     return row | {"size": int(row["size"]), "seed": int(row["seed"])}
+
+
+def certificate_name(simulation: str, run: str) -> str:
+    """Name of the set of frames of a trained model's own simulation, by which it is certified."""
+    return f"{CERTIFICATE}/{simulation}/{run}"
+
+
+def certificate_row(name: str) -> dict | None:
+    """Simulation and trained model (``run``) of such a set; None for other sets."""
+    folder, *rest = name.split("/")
+    return dict(zip(("simulation", "run"), rest, strict=True)) if folder == CERTIFICATE else None
 
 
 def run_name(dataset: str, model: str, member: int) -> str:

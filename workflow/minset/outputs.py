@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from minset.compare.tables import collected
-from minset.names import HELD_OUT, is_model, run_row, set_row
+from minset.names import is_model, run_row, set_row
 from minset.observe import OBSERVABLES
 from minset.observe.rdf import rdf_differences
 from minset.study import Study, canonical, without_comments
@@ -140,7 +140,7 @@ def _labels(study: Study) -> Inputs:
     return Inputs(
         runs=[
             (table, {"set": name})
-            for name in [HELD_OUT, *study.ordered_sets]
+            for name in study.labelled_sets
             for table in study.label_tables(name)
         ]
     )

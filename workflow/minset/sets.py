@@ -52,3 +52,10 @@ def read_part(frames: Path, table: Path, part: int, size: int) -> tuple[list[Ato
             f"the set {frames} cannot be read ({error.__cause__ or error}); remove it and run again, "
             "its frames are taken from the pool again"
         ) from error
+
+
+def frames_of_set(frames: Path, table: Path, rows: pd.DataFrame) -> list[Atoms]:
+    """Frames of a set by ``origin`` and ``frame``, in the order of the rows; to the last bit the same."""
+    listed = pd.MultiIndex.from_frame(pd.read_csv(table)[["origin", "frame"]])
+    places = listed.get_indexer(pd.MultiIndex.from_frame(rows[["origin", "frame"]]))
+    return read_frames(frames, places) if len(rows) else []

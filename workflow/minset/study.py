@@ -13,7 +13,16 @@ from pathlib import Path
 from minset.config import load_study, observable_options, simulation_density
 from minset.label import LABELERS
 from minset.model import MODELS, member_seed
-from minset.names import HELD_OUT, is_model, run_name, run_row, set_name, set_row
+from minset.names import (
+    HELD_OUT,
+    certificate_name,
+    certificate_row,
+    is_model,
+    run_name,
+    run_row,
+    set_name,
+    set_row,
+)
 from minset.observe import OBSERVABLES
 from minset.pool import GENERATORS
 from minset.registry import defaults_of
@@ -23,7 +32,9 @@ from minset.system import start_density_g_cm3
 # keys of a system file that no computation uses
 COMMENTS = frozenset({"source", "uncertainty_percent"})
 # keys of a simulation that say who runs it and what is computed from it, not how it runs
-_CHOICES = frozenset({"sizes", "selectors", "seeds", "models", "members", "observables"})
+_CHOICES = frozenset(
+    {"sizes", "selectors", "seeds", "models", "members", "observables", "certificate"}
+)
 # what decides a start, by its kind
 _OF_START = {
     "melt": ("ions", "density_g_cm3", "temperature_K", "melt_ps", "seed"),
@@ -137,9 +148,14 @@ class Study:
         ]
 
     def frames_of(self, name: str) -> int:
-        """Frames that a set has at most: a selector may find fewer than a size adds."""
+        """Frames that a set has at most.
+
+        A selector may find fewer than a size adds, and a run may be too short for a certificate.
+        """
         if name == HELD_OUT:
             return self.settings["test"]["frames"] + self.settings["validation"]["frames"]
+        if row := certificate_row(name):
+            return self.settings["simulations"][row["simulation"]]["certificate"]["frames"]
         before = self.smaller(name)
         return set_row(name)["size"] - (set_row(before[-1])["size"] if before else 0)
 
@@ -151,7 +167,8 @@ class Study:
         selector = set_row(name)["selector"]
         options = self.settings["selectors"][selector]
         kind = options.get("selector", selector)
-        if "models" in SELECTORS[kind].needs(options) and not self.smaller(name):
+        of_models = SELECTORS[kind].needs(options) & {"models", "certificate"}
+        if of_models and not self.smaller(name):
             return options["first"]
         return kind
 
@@ -161,7 +178,10 @@ class Study:
         kind = self.selector(name)
         record = SELECTORS[kind].options
         complete = defaults_of(record) | {k: v for k, v in options.items() if k in record}
-        return canonical({k: v for k, v in complete.items() if k not in ("model", "first")})
+        aside = {"model", "simulation", "first"}
+        if "certificate" in SELECTORS[kind].needs(complete):
+            aside -= {"first"}  # also where the simulation of a model broke
+        return canonical({k: v for k, v in complete.items() if k not in aside})
 
     def descriptors_of_split(self) -> list[str]:
         """Kinds of descriptors that drawing the test frames looks at."""
@@ -184,6 +204,21 @@ class Study:
             return []
         return self.members(self.smaller(name)[-1], options["model"])
 
+    def certificate_files(self, name: str) -> list[str]:
+        """Files of the certificate of the size before, from which the selector of a set picks.
+
+        Its frames and their table, its verdicts and the errors of the frames; none for most selectors.
+        """
+        options = self.settings["selectors"][set_row(name)["selector"]]
+        if "certificate" not in SELECTORS[self.selector(name)].needs(options):
+            return []
+        run = run_name(self.smaller(name)[-1], options["model"], member=1)
+        frames = f"{self.folder('selection')}/{certificate_name(options['simulation'], run)}"
+        tables = self.observable_folder("certificate", f"{options['simulation']}/{run}")
+        return [f"{frames}.h5", f"{frames}.csv"] + [
+            f"{tables}/{table}.csv" for table in OBSERVABLES["certificate"].tables
+        ]
+
     def random_selector(self) -> str | None:
         """Name of the first selector of kind ``random``, with which others are compared.
 
@@ -200,6 +235,14 @@ class Study:
     def labeler(self):
         """Record of the study's labeler."""
         return LABELERS[self.settings["labels"]["labeler"]]
+
+    @cached_property
+    def labelled_sets(self) -> list[str]:
+        """All sets whose frames are labelled.
+
+        Certificates come before the selections that take their frames, with the labels.
+        """
+        return [HELD_OUT, *self.certificates, *self.ordered_sets]
 
     def label_parts(self, name: str) -> list[int]:
         """Numbers of the jobs that label a set."""
@@ -320,10 +363,23 @@ class Study:
         """What MD needs of a system, with the potential if the engine is one."""
         return self.md_system(system, None if is_model(engine) else engine)
 
+    @cached_property
+    def certificates(self) -> list[str]:
+        """Sets of frames of certificates: of each trained model in each simulation that asks for it."""
+        return [
+            certificate_name(name, run)
+            for name, settings in self.settings["simulations"].items()
+            if "certificate" in settings
+            for run in self.simulated(name)
+            if is_model(run)
+        ]
+
     def observed(self, observable: str) -> list[str]:
         """Simulations, or trained models, of which an observable is computed."""
         if OBSERVABLES[observable].of == "model":
             return self.runs
+        if OBSERVABLES[observable].of == "certificate":
+            return ["{simulation}/{run}".format(**certificate_row(c)) for c in self.certificates]
         asking = self.settings["simulations"]
         return [
             run
@@ -342,15 +398,15 @@ class Study:
         if simulation:
             given = self.settings["simulations"][simulation]
             options |= {key: given[key] for key in ("temperature_K", "timestep_fs")}
+            if OBSERVABLES[observable].of == "certificate":
+                options |= given["certificate"] | {"engine": given["engine"]}
         return canonical(options)
 
     @cached_property
     def job_names(self) -> set[str]:
         """Names of the jobs that the study has, as in the names of their logs."""
         parts = {
-            f"{name}/part-{part}"
-            for name in (HELD_OUT, *self.datasets)
-            for part in self.label_parts(name)
+            f"{name}/part-{part}" for name in self.labelled_sets for part in self.label_parts(name)
         }
         names = {*self.pool_runs, *self.datasets, *self.runs, *self.simulations, *parts}
         return names | {"frames", "atoms", *self.settings["simulations"]}

@@ -13,6 +13,7 @@ HARTREE_BOHR_EV_A = HARTREE_EV / BOHR_A
 GPA_EV_A3 = _ase.GPa
 KJ_MOL_EV = _ase.kJ / _ase.mol
 BAR_EV_A3 = 1e5 * _ase.Pascal
+BOLTZMANN_EV_K = _ase.kB
 # u/A^3 in g/cm^3
 U_A3_G_CM3 = _ase._amu * 1e3 / 1e-24
 # gas constant of the diffusion fits, cal/mol/K

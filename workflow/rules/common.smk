@@ -15,7 +15,7 @@ from minset.config.version_1 import advice_on_pools
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.label import LABELERS
 from minset.model import MODELS
-from minset.names import HELD_OUT, dataset_of, is_model, set_row
+from minset.names import CERTIFICATE, HELD_OUT, certificate_name, dataset_of, is_model, set_row
 from minset.observe import OBSERVABLES, mdsuite
 from minset.outputs import TABLES, reference_of, tables_of
 from minset.published import decides
@@ -64,7 +64,7 @@ wildcard_constraints:
     pool_run=r"[A-Za-z0-9._+-]+",
     descriptor="frames|atoms",
     set=r"[A-Za-z0-9_]+-n\d+-s\d+",
-    labelled=rf"{HELD_OUT}|[A-Za-z0-9_]+-n\d+-s\d+",
+    labelled=rf"{HELD_OUT}|[A-Za-z0-9_]+-n\d+-s\d+|{CERTIFICATE}/[A-Za-z0-9_]+/[A-Za-z0-9_-]+",
     part=r"\d+",
     run=r"[A-Za-z0-9_]+-n\d+-s\d+-[A-Za-z0-9_]+(-m\d+)?",
     simulation="[A-Za-z0-9_]+",

@@ -10,15 +10,25 @@ OF_MODEL = {
     "model": lambda w: placed(model_files([w.run]), w),
 }
 
+OF_CERTIFICATE = OF_RUN | {
+    "test": OF_MODEL["test"],
+    "model": lambda w: placed(model_files([w.engine]), w),
+    "labels": lambda w: placed(label_tables([certificate_name(w.simulation, w.engine)]), w),
+}
+# what an observable looks at, and the name of what it is of
+SOURCES = {
+    "trajectory": (OF_RUN, "{simulation}/{engine}"),
+    "model": (OF_MODEL, "{run}"),
+    "certificate": (OF_CERTIFICATE, "{simulation}/{engine}"),
+}
+
 for observable, record in OBSERVABLES.items():
     if record.environment != "minset":
         continue
-    sources, source = (
-        (OF_MODEL, "{run}") if record.of == "model" else (OF_RUN, "{simulation}/{engine}")
-    )
+    sources, source = SOURCES[record.of]
     folder = study.observable_folder(observable, source)
 
-    # trajectory, or model and test set -> tables of an observable
+    # trajectory, model and test set, or both and labels -> tables of an observable
     rule:
         name:
             f"observe_{observable}"
@@ -27,6 +37,7 @@ for observable, record in OBSERVABLES.items():
         output:
             **{table: f"{folder}/{table}.csv" for table in record.tables},
         params:
+            **({"store": LABEL_STORE} if record.of == "certificate" else {}),
             observable=observable,
             system=lambda w: study.md_system(w.system),
             settings=partial(settings_of, observable),

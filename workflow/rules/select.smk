@@ -53,7 +53,8 @@ rule split:
         "../../scripts/split.py"
 
 
-# candidates, what smaller sizes picked and, for some selectors, the models of the size before -> the frames that a size adds
+# candidates, what smaller sizes picked and, for some selectors, the models or a certificate of the size before -> the frames
+# that a size adds
 rule select:
     input:
         pool=f"{POOL}/pool.h5",
@@ -64,6 +65,7 @@ rule select:
         ],
         known=lambda w: placed([f"{SELECTION}/{name}.csv" for name in study.smaller(w.set)], w),
         models=lambda w: placed(model_files(study.committee(w.set)), w),
+        certificate=lambda w: placed(study.certificate_files(w.set), w),
     output:
         frames=f"{SELECTION}/{{set}}.h5",
         table=f"{SELECTION}/{{set}}.csv",

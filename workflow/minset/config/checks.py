@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ase.data import atomic_numbers
 
+from minset.config.certificate_checks import certificate_selector_mistakes
 from minset.config.composition_checks import composition_mistakes
 from minset.config.defaults import generator_needs_potential, needs_of_observable
 from minset.config.plausibility import (
@@ -162,19 +163,23 @@ def _potential_mistakes(study: dict, system: dict, system_path: Path) -> list[st
 def _selector_mistakes(study: dict, name: str) -> list[str]:
     """Of a selector that looks at trained models: whose, what comes before there are any, and when."""
     selectors, options = registry("selectors"), study["selectors"][name]
-    if "models" not in selectors[options["selector"]].needs(options):
+    of_models = {"models", "certificate"}
+    needs = selectors[options["selector"]].needs(options)
+    if not of_models & needs:
         return []
     mistakes, model = [], options.get("model")
     if model not in study["models"]:
         names = ", ".join(study["models"])
         mistakes.append(f"model: {model} is not among the study's models ({names})")
-    elif study["models"][model]["members"] < 2:
+    elif "models" in needs and study["models"][model]["members"] < 2:
         mistakes.append(
             f"model: {model} has one member, and {options['selector']} looks at where members "
             f"disagree; set models.{model}.members to 2 or more"
         )
+    if "certificate" in needs:
+        mistakes += certificate_selector_mistakes(study, options | {"name": name})
     first = options.get("first")
-    able = [k for k, r in selectors.items() if "models" not in r.needs(defaults_of(r.options))]
+    able = [k for k, r in selectors.items() if not of_models & r.needs(defaults_of(r.options))]
     if first not in able:
         mistakes.append(
             f"first: {first} cannot choose the first size, before there are models; choose from "

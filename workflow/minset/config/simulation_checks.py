@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+from minset.config.certificate_checks import certificate_mistakes
 from minset.config.registries import registry
 from minset.system import (
     composition,
@@ -41,7 +42,7 @@ def simulation_mistakes(study: dict, system: dict, name: str, system_path: Path)
         return [f"simulations.{name}.start: a melt needs the pool's potential; take `start: pool`"]
     density = _density_mistakes(system, simulation, system_path)
     mistakes = density + _observable_mistakes(study, system, simulation, not density)
-    mistakes += _choice_mistakes(study, simulation)
+    mistakes += _choice_mistakes(study, simulation) + certificate_mistakes(study, name)
     return [f"simulations.{name}.{m}" for m in mistakes]
 
 

@@ -216,6 +216,15 @@ FIGURES = {
         "experimental fits over the range where they hold." + SOME_ARE_SHOWN,
         system=("density",),
     ),
+    "certificate": Figure(
+        "minset.figures.certificate:certificate",
+        _tables("certificate"),
+        "Means of each model's own simulation (dots) and what the labels would give, from labels of "
+        "some of its frames (squares), with standard errors; two of them reach to the end of the 95 % "
+        "interval. Grey bars reach to the tolerance around the labels' mean, or around the model's where "
+        "that is not known. Lines: the experimental fits, where they are valid." + SOME_ARE_SHOWN,
+        system=("density",),
+    ),
 }
 
 

@@ -4,12 +4,21 @@ import numpy as np
 import pandas as pd
 
 from minset.figures.style import REFERENCE, legend_below, nothing_to_show, panels, selector_styles
+from minset.md.files import TRAJECTORY
 from minset.system import reference_density_g_cm3
 
 _AGAINST = {
     "temperature_K": "temperature / K",
     "potential_energy_eV_atom": "energy / eV per atom",
 }
+
+
+def picked_from_pool(selection) -> pd.DataFrame:
+    """Rows of a study's table of selections whose frames are the pool's, not a model's own."""
+    picks = pd.read_csv(selection)
+    if "origin" not in picks:
+        return picks
+    return picks[~picks["origin"].astype(str).str.endswith(TRAJECTORY)]
 
 
 def pool(system: dict, files: dict, tables: list):
@@ -19,7 +28,7 @@ def pool(system: dict, files: dict, tables: list):
     """
     frames = pd.read_csv(files["pool"]).set_index("frame")
     roles = pd.read_csv(files["split"]).set_index("frame")["role"]
-    picks = pd.read_csv(files["selection"])
+    picks = picked_from_pool(files["selection"])
     picks = picks[picks["seed"] == picks["seed"].min()]
     shown = {"test set": (roles.index[roles == "test"], REFERENCE)}
     styles = selector_styles(picks["selector"])

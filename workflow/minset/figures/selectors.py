@@ -10,6 +10,7 @@ from matplotlib.path import Path as MarkerPath
 from matplotlib.ticker import NullLocator
 
 from minset.compare.learning import ERRORS, limit_columns
+from minset.figures.data import picked_from_pool
 from minset.figures.style import (
     REFERENCE,
     engine_label,
@@ -113,7 +114,7 @@ def distributions(system: dict, files: dict, tables: list):
 
     After "Efficient data selection methods" (2021), Fig. 1.
     """
-    picks = pd.read_csv(files["selection"])
+    picks = picked_from_pool(files["selection"])
     numbers = read_numbers(files["pool"])
     energies = read_property(files["pool"], "energy_eV") / (numbers > 0).sum(axis=1)
     atomic = read_property(files["pool"], "atomic_energies_eV")

@@ -3,7 +3,7 @@
 A new one is a module with a ``RECORD`` (`minset.observe.record.Observable`) and one line here.
 """
 
-from minset.observe import density, errors, mdsuite, rdf, transport
+from minset.observe import certificate, density, errors, mdsuite, rdf, transport
 from minset.observe.record import Observable, Table
 
 OBSERVABLES = {
@@ -12,6 +12,7 @@ OBSERVABLES = {
     "density": density.RECORD,
     "errors": errors.RECORD,
     "mdsuite": mdsuite.RECORD,
+    "certificate": certificate.RECORD,
 }
 
 __all__ = ["OBSERVABLES", "Observable", "Table"]

@@ -1,5 +1,6 @@
 """Partial radial distribution functions, with MDAnalysis."""
 
+from collections.abc import Iterator
 from itertools import combinations_with_replacement
 from pathlib import Path
 
@@ -74,6 +75,53 @@ def partial_rdfs(
     ValueError
         If the range exceeds half the cell, or there are fewer frames than blocks.
     """
+    n_frames = len(trajectory.steps)
+    if not 2 <= blocks <= n_frames:
+        raise ValueError(
+            f"RDF with {blocks} blocks from {n_frames} frames: needs at least 2 blocks and one "
+            "frame in each"
+        )
+    thinned = np.arange(0, n_frames, -(-n_frames // max(max_frames, blocks)))
+    tables = []
+    of_parts = rdfs_of_parts(trajectory, np.array_split(thinned, blocks), range_A, bins)
+    for pair, r, g, neighbours in of_parts:
+        tables.append(
+            pd.DataFrame(
+                {
+                    "pair": pair,
+                    "r_A": r,
+                    "g": np.mean(g, axis=0),
+                    "g_stderr": np.std(g, axis=0, ddof=1) / np.sqrt(blocks),
+                    "coordination_number": np.mean(neighbours, axis=0),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def rdfs_of_parts(
+    trajectory: Trajectory, parts: list[np.ndarray], range_A: float, bins: int
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Partial radial distribution functions of parts of a trajectory.
+
+    Parameters
+    ----------
+    trajectory, range_A, bins
+        As in `partial_rdfs`.
+    parts
+        Numbers of the frames of each.
+
+    Yields
+    ------
+    pair, r_A, g, coordination_number
+        Of each pair of species: its name, centres of the bins (bins,), and g and the coordination number
+        of each part, (parts, bins).
+
+    Raises
+    ------
+    ValueError
+        If the range exceeds half the cell.
+    """
     from MDAnalysis.analysis.rdf import InterRDF
 
     half = float(trajectory.widths_A.min()) / 2
@@ -82,16 +130,7 @@ def partial_rdfs(
             f"RDF range {range_A} A is not between 0 and half the smallest height of the cell, "
             f"{half:.4f} A; shorten the range or simulate a larger cell"
         )
-    n_frames = len(trajectory.steps)
-    if not 2 <= blocks <= n_frames:
-        raise ValueError(
-            f"RDF with {blocks} blocks from {n_frames} frames: needs at least 2 blocks and one "
-            "frame in each"
-        )
-    thinned = np.arange(0, n_frames, -(-n_frames // max(max_frames, blocks)))
-    parts = np.array_split(thinned, blocks)
     universe = to_universe(trajectory, dt_ps=1.0)
-    tables = []
     for first, second in combinations_with_replacement(ordered_species(trajectory), 2):
         group_a, group_b = (universe.select_atoms(f"type {symbol}") for symbol in (first, second))
         # Pairs of an ion with itself are left out of the counts and of the norm.
@@ -103,18 +142,7 @@ def partial_rdfs(
             ).run(frames=part)
             g.append(rdf.results.rdf)
             neighbours.append(np.cumsum(rdf.results.count) / (len(part) * len(group_a)))
-        tables.append(
-            pd.DataFrame(
-                {
-                    "pair": f"{first}-{second}",
-                    "r_A": rdf.results.bins,
-                    "g": np.mean(g, axis=0),
-                    "g_stderr": np.std(g, axis=0, ddof=1) / np.sqrt(blocks),
-                    "coordination_number": np.mean(neighbours, axis=0),
-                }
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
+        yield f"{first}-{second}", rdf.results.bins, np.array(g), np.array(neighbours)
 
 
 def run_rdfs(path: str | Path, stable: bool, range_A: float, bins: int) -> pd.DataFrame:
@@ -174,18 +202,18 @@ def rdf_peaks(rdfs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for pair, rdf in rdfs.groupby("pair", sort=False):
         r, g = rdf["r_A"].to_numpy(), rdf["g"].to_numpy()
-        smooth = _smoothed(r, g)
+        smooth = smoothed(r, g)
         row = {"pair": pair} | dict.fromkeys(
             ("peak_r_A", "peak_g", "minimum_r_A", "minimum_g", "coordination_number"), np.nan
         )
         peaks, _ = find_peaks(smooth, prominence=PEAK_PROMINENCE)
         if len(peaks):
-            row["peak_r_A"], row["peak_g"] = _vertex(r, smooth, peaks[0])
+            row["peak_r_A"], row["peak_g"] = vertex(r, smooth, peaks[0])
             end = peaks[1] if len(peaks) > 1 else len(r) - 1
             lowest = peaks[0] + int(np.argmin(smooth[peaks[0] : end + 1]))
             # At the end of the range g still falls: that is no minimum.
             if lowest < len(r) - 1:
-                row["minimum_r_A"], row["minimum_g"] = _vertex(r, smooth, lowest)
+                row["minimum_r_A"], row["minimum_g"] = vertex(r, smooth, lowest)
                 row["coordination_number"] = np.interp(
                     row["minimum_r_A"], r + (r[1] - r[0]) / 2, rdf["coordination_number"]
                 )
@@ -279,7 +307,7 @@ def rdf_differences(paths: list[str], rows: list[dict]) -> pd.DataFrame:
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
-def _smoothed(r: np.ndarray, g: np.ndarray) -> np.ndarray:
+def smoothed(r: np.ndarray, g: np.ndarray) -> np.ndarray:
     """RDF (bins,) after a cubic Savitzky-Golay filter of 0.3 A, where that spans enough bins."""
     from scipy.signal import savgol_filter
 
@@ -287,7 +315,7 @@ def _smoothed(r: np.ndarray, g: np.ndarray) -> np.ndarray:
     return savgol_filter(g, window, 3) if 5 <= window <= len(g) else g
 
 
-def _vertex(r: np.ndarray, g: np.ndarray, index: int) -> tuple[float, float]:
+def vertex(r: np.ndarray, g: np.ndarray, index: int) -> tuple[float, float]:
     """Position and height of the parabola through a bin and its two neighbours."""
     if not 0 < index < len(r) - 1:
         return float(r[index]), float(g[index])

@@ -52,14 +52,17 @@ class Observable:
     Attributes
     ----------
     of
-        ``trajectory``, ``model`` or ``frames``: what `observe` takes.
+        ``trajectory``, ``model`` or ``certificate``, a trajectory of a model with frames that are
+        labelled: what `observe` takes.
     tables
         By the name of the CSV file, without its ending.
     observe
         ``observe(source, system, settings, threads)`` -> a DataFrame for each of `tables`. `source`
         of a trajectory is ``{"trajectory": path, "thermo": path, "verdict": dict}``, of a model
-        ``{"model": folder, "test": path}``; `settings` are those of the simulation with the options
-        of the observable. What cannot be computed has the column ``note`` alone, and is printed.
+        ``{"model": folder, "test": path}``, of a certificate all of these and ``{"labels": paths,
+        "store": folder}``, tables of label jobs and the label store; `settings` are those of the
+        simulation with the options of the observable, and of its certificate. What cannot be computed
+        has the column ``note`` alone, and is printed.
     caption
         What readers of a report need to know about the tables.
     environment

@@ -58,7 +58,7 @@ def decides_labels(study: Study, system: str) -> dict:
 
 def published_sets(study: Study) -> list[str]:
     """Sets whose frames are labelled, in the order in which they are published."""
-    return [HELD_OUT, *study.ordered_sets]
+    return study.labelled_sets
 
 
 def of_jobs(study: Study) -> dict[str, dict]:

@@ -3,11 +3,12 @@
 A new one is one module with a ``RECORD`` and one line here.
 """
 
-from minset.select import disagreement, entropy_gain, fps, random, rnd, uniform
+from minset.select import certificate, disagreement, entropy_gain, fps, random, rnd, uniform
 from minset.select.record import Selector
 
 SELECTORS: dict[str, Selector] = {
     "atomic_energy": uniform.ATOMIC_ENERGY,
+    "certificate": certificate.RECORD,
     "disagreement": disagreement.RECORD,
     "entropy_gain": entropy_gain.RECORD,
     "force": uniform.FORCE,

@@ -32,8 +32,12 @@ class Candidates:
         File with the descriptors of the atoms of all frames of the pool, shape (T, n_max, features).
     known
         Pool indices of the picks of smaller sizes, in their order.
+    picked_elsewhere
+        Number of picks of smaller sizes that are not from the pool.
     models
         Folders of the members of a committee.
+    certificate
+        Tables of the certificate of the size before: verdicts, and errors of its frames.
     threads
         For whatever the selector computes.
     """
@@ -45,7 +49,9 @@ class Candidates:
     work: Path
     atom_descriptors: Path | None = None
     known: tuple[int, ...] = ()
+    picked_elsewhere: int = 0
     models: tuple[Path, ...] = ()
+    certificate: tuple[Path, ...] = ()
     threads: int = 1
 
 

@@ -19,7 +19,8 @@ def next_picks(
     selector
         Record of the registry.
     candidates
-        Frames that may be picked, with those that smaller sizes have picked already in ``known``.
+        Frames that may be picked, with those that smaller sizes have picked already in ``known`` and
+        the number of those that are not from the pool.
     n
         Number of frames of the selection, known ones included.
     seed
@@ -32,12 +33,15 @@ def next_picks(
     pandas.DataFrame
         The selector's table of up to ``n`` less the known ones; ``pick`` goes on counting from these.
     """
-    wanted = n - len(candidates.known)
+    there = len(candidates.known) + candidates.picked_elsewhere
+    wanted = n - there
     if wanted < 1:
         raise ValueError(
-            f"{len(candidates.known)} frames are picked already and {n} are wanted; sizes must increase"
+            f"{there} frames are picked already and {n} are wanted; sizes must increase"
         )
-    at_once = wanted if "models" in selector.needs(options) else n
-    table = selector.select(candidates, at_once, seed, options)
-    new = table[~table["frame"].isin(candidates.known)].head(wanted).reset_index(drop=True)
-    return new.assign(pick=range(len(candidates.known), len(candidates.known) + len(new)))
+    of_models = selector.needs(options) & {"models", "certificate"}
+    table = selector.select(candidates, wanted if of_models else n, seed, options)
+    if "origin" not in table:  # frames of the pool
+        table = table[~table["frame"].isin(candidates.known)]
+    new = table.head(wanted).reset_index(drop=True)
+    return new.assign(pick=range(there, there + len(new)))

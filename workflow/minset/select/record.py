@@ -15,10 +15,11 @@ class Selector:
     select
         ``select(candidates, n, seed, options)`` gives a table with columns ``pick``, ``frame`` (pool
         index) and ``score``, in the order of the picks. One that does not look at models orders ``n``
-        frames, the same at every ``n``; one that does gives up to ``n`` that are not yet known.
+        frames, the same at every ``n``; one that does gives up to ``n`` that are not yet known. Frames
+        that are not from the pool come with ``origin``, the file in which ``frame`` is their number.
     needs
-        ``needs(options)`` says what it looks at: a subset of ``{"frames", "atoms", "models"}``, the
-        first two being descriptors.
+        ``needs(options)`` says what it looks at: a subset of ``{"frames", "atoms", "models",
+        "certificate"}``, the first two being descriptors, the others of the size before.
     required
         Options that have no default and must be given.
     """
