@@ -5,7 +5,6 @@ Beside the pool. Seeds and sizes of selections are not in it: they are in the na
 
 from pathlib import Path
 
-from minset.names import HELD_OUT
 from minset.published.orders import read_orders
 from minset.registry import defaults_of
 from minset.select import SELECTORS
