@@ -20,7 +20,7 @@ from minset.potential import commands_of
 STUDY, SALT = "demo", "kcl"
 NAME = re.compile(r"[A-Za-z0-9_]{1,60}")
 FILE = r'"""[^"\n]+/Al_mm\.eam\.fs"""'
-COMMAND = re.compile(rf"[a-z_]+( [a-z0-9./+-]+)+|pair_coeff \* \* {FILE}( [A-Z][a-z]?)+")
+COMMAND = re.compile(rf"[a-z_]+( [a-z0-9./+-]+)+|pair_coeff \* \*( {FILE}( [A-Z][a-z]?)+)?")
 HOSTILE = [
     *(
         None,

@@ -24,7 +24,7 @@ DISTRIBUTION = {"quippy": "quippy-ase", "tensorflow": "tensorflow-cpu", "yaml": 
 # labels with the classical potential are made in minset's environment
 CP2K_SCRIPT = "label"
 # called by people, not by a rule
-WITHOUT_RULE = {"status"}
+WITHOUT_RULE = {"publish", "status"}
 
 
 CONDA_SAYS = """#!/bin/sh
