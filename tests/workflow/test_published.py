@@ -80,7 +80,7 @@ def second(tmp_path_factory, first) -> Path:
     break_function(
         clone, "label/potential.py", "    from minset.potential.forces import single_point\n"
     )
-    break_function(clone, "select/picks.py", "    wanted = n - len(candidates.known)\n")
+    break_function(clone, "select/picks.py", "    wanted = n - there\n")
     break_function(
         clone, "select/split.py", '    held_out = frames["run"].isin(held_out_runs).to_numpy()\n'
     )
