@@ -23,6 +23,7 @@ from minset.model.repulsion import with_floor
 from minset.model.schnet import COMPRESSED, HISTORY, WEIGHTS
 from minset.model.schnet.architecture import build_model, hyper_of, load_model
 from minset.model.schnet.batches import Batches
+from minset.model.schnet.evaluator import schnetpack_evaluator
 from minset.model.schnet.train import CHECKPOINT, SEGMENTS, _loss, train_network, train_schnet
 
 TRAINING = {
@@ -100,6 +101,18 @@ def test_the_floor_ends_below_all_that_was_labelled_and_is_kept_with_the_model(f
         bound = 1e-4 * max(1.0, np.abs(results[1].forces_eV_A).max() / 10)
         assert np.allclose(*(r.forces_eV_A for r in results), atol=bound)
     assert np.abs(results[0].forces_eV_A).max() > 5, "the floor is felt in the pressed cell"
+
+
+def test_energies_of_the_training_frames_are_off_by_no_constant(frames, tmp_path):
+    summary = fit(frames, tmp_path, energy_weight=0.0)
+    assert summary["epochs"] == TRAINING["max_epochs"]
+    evaluate = schnetpack_evaluator(*load_model(tmp_path), frames[0][0].numbers)
+    left = [
+        evaluate(f.positions, np.array(f.cell)).energy_eV - f.get_potential_energy()
+        for f in frames[0]
+    ]
+    assert np.std(left) > 0.1
+    assert abs(np.mean(left)) < 1e-2 * np.std(left)
 
 
 def test_early_stopping_says_so(frames, tmp_path):

@@ -6,15 +6,24 @@ from ase.data import chemical_symbols
 
 
 def energy_offsets(frames: list[Atoms]) -> dict[int, float]:
+    """Energy per atom of each species in the labels, see ``species_energies``."""
+    return species_energies(frames, np.array([f.get_potential_energy() for f in frames]))
+
+
+def species_energies(frames: list[Atoms], energies_eV: np.ndarray) -> dict[int, float]:
     """Energy per atom of each species, least squares over frames (eV, by atomic number).
 
     Where the compositions leave it open, as one composition alone does of all but the sum, the smallest
-    offsets are taken.
+    ones are taken.
+
+    Parameters
+    ----------
+    energies_eV
+        Of the frames, shape (m,).
     """
     species = sorted({int(z) for f in frames for z in f.numbers})
     counts = np.array([[np.sum(f.numbers == z) for z in species] for f in frames], dtype=float)
-    energies = np.array([f.get_potential_energy() for f in frames])
-    solution = np.linalg.lstsq(counts, energies, rcond=None)[0]
+    solution = np.linalg.lstsq(counts, energies_eV, rcond=None)[0]
     return dict(zip(species, solution.tolist(), strict=True))
 
 

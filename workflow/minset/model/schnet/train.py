@@ -15,7 +15,7 @@ import torch
 from ase import Atoms
 
 from minset.files import read_checkpoint, write_checkpoint, write_csv
-from minset.model.offsets import energy_offsets, require_trained
+from minset.model.offsets import energy_offsets, require_trained, species_energies
 from minset.model.record import DESCRIPTION
 from minset.model.repulsion import with_floor
 from minset.model.schnet import COMPRESSED, COMPRESSION, HISTORY, WEIGHTS
@@ -156,6 +156,10 @@ def train_network(
         if often or state["epoch"] in (1, training["max_epochs"]):
             reported = time.monotonic()
             _report(state["history"][-1])
+    fit.model.load_state_dict(state["weights"])
+    # forces decide the weights; a constant that energies are off by would stay
+    left = species_energies(train, _energies_left(fit.model, batches))
+    offsets = {z: energy + left[z] for z, energy in offsets.items()}
     summary = {"epochs": state["epoch"], "best_epoch": state["best_epoch"], "stopped": stopped}
     description = {
         "hyper": hyper,
@@ -164,7 +168,6 @@ def train_network(
         "units": {"energy": "eV", "length": "A"},
         "provenance": provenance,
     }
-    fit.model.load_state_dict(state["weights"])
     write_csv(folder / HISTORY, pd.DataFrame(state["history"], columns=COLUMNS))
     save_model(folder, fit.model.cpu(), description)
     (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -245,6 +248,18 @@ def _validate(
             f"({training['learning_rate']:g})"
         )
     return value, errors
+
+
+def _energies_left(model: torch.nn.Module, batches: Batches) -> np.ndarray:
+    """What a trained network leaves of the energies of its training frames in eV, shape (m,)."""
+    model.eval()
+    left = []
+    with torch.no_grad():
+        for number in range(len(batches.parts)):
+            batch = batches.of(np.array([number]))
+            predicted = tabulated_predict(model, SEGMENTS, batch)["energy"]
+            left.append(float(batch["energy"] - predicted))
+    return np.array(left)
 
 
 def _keep(state: dict, model: torch.nn.Module, loss: float) -> None:
