@@ -479,13 +479,15 @@ def certificate_tables(tmp_path, listed: pd.DataFrame, verdict: str) -> list[Pat
     return [tmp_path / "certificate.csv", tmp_path / "certificate_frames.csv"]
 
 
-def select(tmp_path, size: int, verdict: str = NOT_CERTIFIED, known=()) -> pd.DataFrame:
-    """The script of a selection that goes on from a certificate of 16 frames."""
+def select(
+    tmp_path, size: int, verdict: str = NOT_CERTIFIED, known=(), tables=None
+) -> pd.DataFrame:
+    """The script of a selection that goes on from a certificate of 16 frames, or from its tables."""
     pool = write_random_pool(tmp_path / "pool.h5", 20)
     split = pd.DataFrame({"frame": range(20), "role": "candidate", "run": 0})
     split.to_csv(tmp_path / "split.csv", index=False)
     frames, table = make_set(tmp_path)
-    tables = certificate_tables(tmp_path, pd.read_csv(table), verdict)
+    tables = tables or certificate_tables(tmp_path, pd.read_csv(table), verdict)
     select_frames.main(
         pool,
         tmp_path / "split.csv",
@@ -544,28 +546,12 @@ def test_picks_of_trajectories_are_told_from_those_of_the_pool(run, tmp_path):
     rows = {"pick": range(3), "origin": [str(tmp_path / "pool.h5"), "t", "t"], "frame": [0, 1, 2]}
     pd.DataFrame(rows).to_csv(known, index=False)
     (tmp_path / "verdict.json").write_text(json.dumps({"stable": False, "reason": "at 0 ps"}))
-    pool = write_random_pool(tmp_path / "pool.h5", 20)
-    split = pd.DataFrame({"frame": range(20), "role": "candidate", "run": 0})
-    split.to_csv(tmp_path / "split.csv", index=False)
-    frames, table = make_set(tmp_path)
     broke = observe_certificate(broken(tmp_path), {}, TOLERANCES)
     for name, content in broke.items():
         content.to_csv(tmp_path / f"{name}.csv", index=False)
     tables = [tmp_path / f"{name}.csv" for name in broke]
-    select_frames.main(
-        pool,
-        tmp_path / "split.csv",
-        tmp_path / "picked.h5",
-        tmp_path / "picked.csv",
-        "certificate",
-        seed=1,
-        size=20,
-        options={"first": "random"},
-        known=[known],
-        certificate=[frames, table, *tables],
-    )
-    picks = pd.read_csv(tmp_path / "picked.csv")
-    assert set(picks["origin"]) == {str(pool)}
+    picks = select(tmp_path, 20, known=[known], tables=tables)
+    assert set(picks["origin"]) == {str(tmp_path / "pool.h5")}
     assert picks["pick"].tolist() == list(range(3, 20))
     assert 0 not in picks["frame"].tolist()
     assert {1, 2} & set(picks["frame"])

@@ -14,7 +14,7 @@ import pandas as pd
 
 from minset.evaluation import Evaluation, Unusable
 from minset.files import written_aside
-from minset.model import evaluator_of
+from minset.model import learned_evaluator
 from minset.pool.store import read_geometries
 from minset.select.batch import farthest_first, without_copies
 from minset.select.candidates import Candidates, standardised
@@ -201,7 +201,10 @@ class _Members:
         order = np.argsort(numbers, kind="stable")[np.count_nonzero(numbers == 0) :]
         composition = numbers[order].astype(int)
         if not np.array_equal(composition, self._composition):
-            self._evaluators = [evaluator_of(f, composition, self.threads) for f in self.folders]
+            # a baseline is the same for all members: they cannot disagree about it
+            self._evaluators = [
+                learned_evaluator(f, composition, self.threads) for f in self.folders
+            ]
             self._composition = composition
         try:
             return [evaluate(positions[order], cell) for evaluate in self._evaluators]
