@@ -10,6 +10,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from conftest import label_settings
 from studies import CONFIG
 
 from minset.label import LABELERS
@@ -174,8 +175,6 @@ def test_other_settings_are_refused_with_the_difference(tmp_path, settings):
 
 
 def test_another_labeler_is_refused_by_name(tmp_path, settings, kcl):
-    from conftest import label_settings
-
     folder = published(tmp_path / "published", [label_of(frames(1)[0], settings)])
     with pytest.raises(ValueError, match="published with labeler cp2k, the study has potential"):
         take_labels(
