@@ -8,6 +8,7 @@ from minset.dataset import read_dataset
 from minset.files import file_hash, working_folder, written_aside
 from minset.model import MODELS
 from minset.model.baseline import BASELINE, describe_baseline, without_baseline
+from minset.published.models import identity_of, take_model
 
 
 def main(
@@ -17,6 +18,7 @@ def main(
     training: dict,
     seed: int,
     threads: int = 1,
+    published: dict | None = None,
     **outputs,
 ) -> None:
     """Train, or continue what a kill or an error left in ``work/`` beside the model.
@@ -34,12 +36,17 @@ def main(
         Of this model.
     threads
         Of the training.
+    published
+        ``folder`` from which a model that was trained in the same way is taken.
     outputs
         Paths of ``MODELS[settings["model"]].files``, all in the folder of the model; any names.
     """
-    folder = Path(next(iter(outputs.values()))).parent
-    identity = {"settings": settings, "training": training, "seed": seed}
-    identity["inputs"] = [file_hash(path) for path in (train, validation)]
+    files = [Path(path) for path in outputs.values()]
+    folder = files[0].parent
+    datasets = [file_hash(path) for path in (train, validation)]
+    identity = identity_of(settings, training, seed, datasets)
+    if published and take_model(Path(published["folder"]), folder.name, identity, files):
+        return
     work = working_folder(folder / "work", identity)
     own = {key: value for key, value in settings.items() if key != BASELINE}
     baseline = settings.get(BASELINE)
@@ -58,13 +65,14 @@ def main(
     if baseline:
         describe_baseline(work, baseline)
     # linked, not moved: a kill between these lines leaves the model whole in its working folder
-    for path in outputs.values():
+    for path in files:
         with written_aside(path) as aside:
-            os.link(work / Path(path).name, aside)
+            os.link(work / path.name, aside)
     shutil.rmtree(work)
 
 
 if "snakemake" in globals():
     from minset.adapter import run
 
-    run(main, snakemake)  # noqa: F821
+    job = snakemake  # noqa: F821
+    run(main, job, published=job.config["published"].get(job.wildcards.system))

@@ -1,4 +1,4 @@
-"""A study is run, published, and run again from that where neither labeler nor selector can work."""
+"""A study is run, published, and run again from that where nothing expensive can work."""
 
 from pathlib import Path
 
@@ -22,16 +22,34 @@ sizes: [3, 5]
 seeds: [1]
 labels: {labeler: potential, frames_per_job: 16, settings: {potential: bmhtf}}
 models:
-  small: {size: small, training: {batch_size: 2, max_epochs: 4}}
+  small:
+    size: small
+    baseline: formal-charges
+    repulsion: floor
+    training: {batch_size: 2, max_epochs: 40}
 reference: []
-simulations: {}
+simulations:
+  own:
+    ensemble: nvt
+    ions: 32
+    start: pool
+    temperature_K: 900
+    duration_ps: 2
+    timestep_fs: 2
+    equilibration_ps: 0.2
+    sizes: [5]
+    observables: []
+    certificate: {frames: 2, effective_frames: 2}
 """
 RESULTS, PUBLISHED = Path("results/kcl"), Path("results/published/own")
 TABLES = ("selection", "labels")
+RUN = "rnd-n5-s1-small"
+OWN = f"certificate/own/{RUN}"
 DATASETS = ("test", "validation", "rnd-n5-s1/train")
 WANTED = [
     *(str(RESULTS / f"table/own/{name}.csv") for name in TABLES),
     *(str(RESULTS / f"dataset/own/{name}.extxyz") for name in DATASETS),
+    str(RESULTS / "table/own/certificate.csv"),
 ]
 CANNOT = '    raise RuntimeError("it was to be taken, not computed")\n'
 
@@ -41,6 +59,7 @@ def prepared(folder: Path, published: dict[str, bytes]) -> Path:
     (clone / "config/studies/own.yaml").write_text(STUDY)
     (clone / PUBLISHED).mkdir(parents=True)
     for name, content in published.items():
+        (clone / PUBLISHED / name).parent.mkdir(parents=True, exist_ok=True)
         (clone / PUBLISHED / name).write_bytes(content)
     return clone
 
@@ -54,7 +73,12 @@ def break_function(clone: Path, module: str, line: str) -> None:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def times_of(folder: Path) -> dict[str, int]:
+    return {name: (folder / name).stat().st_mtime_ns for name in files_of(folder)}
 
 
 def publish(clone: Path, *options: str):
@@ -75,7 +99,7 @@ def first(tmp_path_factory, small_pool) -> Path:
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory, first) -> Path:
-    """Another one with what the first published, where neither labeler nor selectors work."""
+    """Another one with what the first published, where no labeler, selector or training works."""
     clone = prepared(tmp_path_factory.mktemp("second"), files_of(first / PUBLISHED))
     break_function(
         clone, "label/potential.py", "    from minset.potential.forces import single_point\n"
@@ -83,6 +107,16 @@ def second(tmp_path_factory, first) -> Path:
     break_function(clone, "select/picks.py", "    wanted = n - there\n")
     break_function(
         clone, "select/split.py", '    held_out = frames["run"].isin(held_out_runs).to_numpy()\n'
+    )
+    break_function(
+        clone,
+        "model/schnet/train.py",
+        "    if not all((folder / name).exists() for name in (WEIGHTS, DESCRIPTION, HISTORY)):\n",
+    )
+    break_function(
+        clone,
+        "observe/independent.py",
+        '    apart_ps = independence_ps(thermo, protocol["ensemble"])\n',
     )
     done = snakemake(clone, "own", "--cores", "2", *WANTED, seconds=400)
     assert done.status == 0, done.output[-4000:]
@@ -98,23 +132,37 @@ def test_tables_and_datasets_come_out_the_same_without_labeler_and_selector(firs
     assert before.drop(columns="reused").equals(after.drop(columns="reused"))
     store = RESULTS / "label/store"
     labels = [p.relative_to(first) for p in (first / store).glob("??/*.json")]
-    assert len(labels) == before["key"].nunique() == 11
+    assert len(labels) == before["key"].nunique() == 13
     for path in labels:
         assert (first / path).read_bytes() == (second / path).read_bytes()
+
+
+def test_a_certified_model_and_its_own_frames_come_back(first, second):
+    model = Path("results/kcl/model/own") / RUN
+    for path in (first / model).iterdir():
+        if not path.name.endswith(".meta.json"):
+            assert path.read_bytes() == (second / model / path.name).read_bytes(), path.name
+    table = RESULTS / f"selection/own/{OWN}.csv"
+    assert (first / table).read_bytes() == (second / table).read_bytes()
+    rows = [pd.read_csv(c / RESULTS / "table/own/certificate.csv") for c in (first, second)]
+    assert rows[0]["frames"].tolist() == rows[1]["frames"].tolist()
+    assert rows[0]["frames"].max() == 2
+    errors = [table[table["quantity"] == "force_rmse"]["difference"] for table in rows]
+    assert len(errors[0]) == 1
+    assert errors[1].tolist() == errors[0].tolist()
 
 
 def test_publishing_again_gives_the_same_bytes_from_either(first, second):
     before = files_of(first / PUBLISHED)
     for clone in (first, second):
-        times = {p.name: p.stat().st_mtime_ns for p in (clone / PUBLISHED).iterdir()}
+        times = times_of(clone / PUBLISHED)
         assert publish(clone).status == 0
         now = files_of(clone / PUBLISHED)
         assert now.keys() == before.keys()
         # the one that says what was taken
         assert [n for n in now if now[n] != before[n]] in ([], ["labels.csv"])
-        changed = [
-            p.name for p in (clone / PUBLISHED).iterdir() if p.stat().st_mtime_ns != times[p.name]
-        ]
+        again = times_of(clone / PUBLISHED)
+        changed = [name for name in again if again[name] != times[name]]
         assert changed in ([], ["labels.csv"])
 
 

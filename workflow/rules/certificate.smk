@@ -7,6 +7,7 @@ rule certificate_frames:
         trajectory=f"{SIMULATION}/{{simulation}}/{{engine}}/trajectory.lammpstrj",
         thermo=f"{SIMULATION}/{{simulation}}/{{engine}}/thermo.csv",
         verdict=f"{SIMULATION}/{{simulation}}/{{engine}}/verdict.json",
+        model=lambda w: placed(model_files([w.engine]), w),
     output:
         frames=f"{SELECTION}/{CERTIFICATE}/{{simulation}}/{{engine}}.h5",
         table=f"{SELECTION}/{CERTIFICATE}/{{simulation}}/{{engine}}.csv",

@@ -5,6 +5,7 @@ Beside the pool. Seeds and sizes of selections are not in it: they are in the na
 
 from pathlib import Path
 
+from minset.names import certificate_row
 from minset.published.orders import read_orders
 from minset.registry import defaults_of
 from minset.select import SELECTORS
@@ -55,6 +56,18 @@ def decides_labels(study: Study, system: str) -> dict:
     return {"labeler": labeler, "settings": study.label_settings(system)}
 
 
+def decides_certificate(study: Study, name: str, system: str) -> dict:
+    """What decides the frames of a certificate, beside the model."""
+    simulation = certificate_row(name)["simulation"]
+    return canonical(
+        {
+            "simulation": study.simulation(simulation),
+            "start": study.start(system, simulation),
+            "frames": study.frames_of(name),
+        }
+    )
+
+
 def published_sets(study: Study) -> list[str]:
     """Sets whose frames are labelled, in the order in which they are published."""
     return study.labelled_sets
@@ -71,6 +84,9 @@ def of_jobs(study: Study) -> dict[str, dict]:
             "labels": decides_labels(study, system),
             "selectors": {
                 name: decides_selector(study, name, system) for name in study.settings["selectors"]
+            },
+            "certificates": {
+                name: decides_certificate(study, name, system) for name in study.certificates
             },
         }
         for system in study.systems

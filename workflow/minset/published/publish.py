@@ -16,10 +16,11 @@ from minset import __version__
 from minset.figures import figures_of
 from minset.files import file_hash, written_aside
 from minset.label.store import Failure, Label, label_key, read_failure, read_label
-from minset.names import HELD_OUT, set_row
+from minset.names import HELD_OUT, certificate_row, set_row
 from minset.outputs import tables_of
 from minset.pool.store import pool_size, read_frames
 from minset.published.decides import (
+    decides_certificate,
     decides_labels,
     decides_selector,
     decides_split,
@@ -36,6 +37,7 @@ from minset.published.frames import (
     label_text,
     read_blocks,
 )
+from minset.published.models import MODELS, TRAINED, hashes_of, identity_of
 from minset.published.orders import (
     ABOUT,
     FORMAT,
@@ -217,6 +219,9 @@ def about_of(results: Results) -> dict:
         "selectors": {
             name: decides_selector(study, name, system) for name in study.settings["selectors"]
         },
+        "certificates": {
+            name: decides_certificate(study, name, system) for name in _certificates(results)
+        },
         "labels": decides_labels(study, system),
         "frames": {
             "labelled": len(results.labels),
@@ -261,7 +266,27 @@ def publish(results: Results, with_pool: bool = False) -> Path:
             source, target = results.path(stage, f"{name}.{ending}"), folder / f"{name}.{ending}"
             if source.exists() and target.name != ORDER:
                 write_if_other(target, source.read_bytes())
+    _publish_models(results, folder)
     return folder
+
+
+def _publish_models(results: Results, folder: Path) -> None:
+    """Copy the trained models whose own frames are published."""
+    for run in dict.fromkeys(certificate_row(n)["run"] for n in _certificates(results)):
+        files = [results.path("model", f"{run}/{name}") for name in results.study.model(run).files]
+        meta = json.loads(files[0].with_name(f"{files[0].name}.meta.json").read_bytes())
+        given, datasets = meta["parameters"], list(meta["inputs_sha256"].values())
+        keys = ("settings", "training", "seed")
+        identity = identity_of(*(given[key] for key in keys), datasets)
+        about = {"identity": identity, "files": hashes_of(files)}
+        for path in files:
+            write_if_other(folder / MODELS / run / path.name, path.read_bytes())
+        text = json.dumps(about, indent=1, allow_nan=False) + "\n"
+        write_if_other(folder / MODELS / run / TRAINED, text.encode())
+
+
+def _certificates(results: Results) -> list[str]:
+    return [name for name in results.rows if certificate_row(name)]
 
 
 def write_if_other(path: Path, content: bytes) -> None:
