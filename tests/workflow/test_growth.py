@@ -182,6 +182,7 @@ transport: {start_ps: 0.5}
 """
 
 
+@pytest.mark.slow
 def test_a_size_more_of_a_committee_computes_that_size_only(copy):
     """A real study of three sizes, then of four, with real labels and trainings."""
     path = copy / "config/studies/committee.yaml"

@@ -3,9 +3,10 @@
 import numpy as np
 
 from minset.label.store import Label
-from minset.names import HELD_OUT, set_row
+from minset.names import HELD_OUT, certificate_row, set_row
 from minset.published.decides import published_sets
 from minset.published.frames import FAILURES, LABELS
+from minset.published.models import MODELS
 from minset.published.orders import ABOUT, ORDER, is_selection
 from minset.published.publish import Results
 from minset.units import GPA_EV_A3, density_g_cm3
@@ -67,6 +68,10 @@ def made_part(results: Results) -> str:
         "`frame` is the number in the pool, `key` that of the label |",
         f"| `{ABOUT}` | what decided them: pool, options, settings of the labeler |",
         "| tables, figures | those of the study |",
+    ]
+    if any(map(certificate_row, results.rows)):
+        lines.append(f"| `{MODELS}/` | the trained models that have certificates |")
+    lines += [
         "",
         f"`snakemake --cores all --config study={study.name}` takes the labels into the store and "
         "makes all tables and figures from them; numbers keep every digit.",
