@@ -125,6 +125,24 @@ def load_atoms(lmp, atoms: Atoms, system: dict, velocities: bool = False) -> Res
     return box
 
 
+def move_atoms(lmp, atoms: Atoms) -> RestrictedCell:
+    """Give atoms that LAMMPS holds other positions and another cell; its box must be triclinic.
+
+    Returns
+    -------
+    RestrictedCell
+        As of `load_atoms`.
+    """
+    box = restricted(atoms.cell[:])
+    (x, _, _), (xy, y, _), (xz, yz, z) = box.cell_A
+    tilts = f"xy final {xy:.17g} xz final {xz:.17g} yz final {yz:.17g}"
+    edges = " ".join(f"{k} final 0 {edge:.17g}" for k, edge in zip("xyz", (x, y, z), strict=True))
+    lmp.command(f"change_box all {edges} {tilts} units box")
+    positions = np.ascontiguousarray(_near(box.to_lammps(atoms.positions), box.cell_A)).ravel()
+    lmp.scatter_atoms("x", 1, 3, (ctypes.c_double * len(positions))(*positions))
+    return box
+
+
 def _near(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """Positions, those far from the cell moved into it: LAMMPS would wrap them edge by edge."""
     images = np.floor(positions @ np.linalg.inv(cell))
