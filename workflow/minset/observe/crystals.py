@@ -49,7 +49,7 @@ OF_CRYSTALS = {
         "exclusiveMinimum": 0.5,
         "maximum": 3,
         "default": IDEAL_C_OVER_A,
-        "description": "Ratio of lattice constants that hcp_fixed keeps, that of closest packing when absent",
+        "description": "Ratio that hcp_fixed keeps; that of closest packing when absent",
     },
 } | CONVERGENCE
 
