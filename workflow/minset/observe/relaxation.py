@@ -17,6 +17,10 @@ from minset.observe.crystals import (
 )
 from minset.observe.record import Observable, Table, nothing_more, without_rows
 
+_COLUMNS = (
+    *("energy_eV_atom", "volume_A3_atom", "lattice_a_A", "lattice_c_A", "neighbour_A"),
+    "relative_energy_meV_atom",
+)
 # what an unstable crystal is pushed by, and the fall that is told from noise
 _RATTLE_A, _STRAIN, _FALL_EV_ATOM = 0.02, 0.005, 1e-3
 _FALLEN_FORCE_EV_A = 0.01
@@ -34,30 +38,25 @@ def observe_relaxation(source: dict, system: dict, settings: dict, threads: int 
     ]
     first = settings.get("relative_to", crystals[0].structure)
     zero = next((c.energy_eV_atom for c in crystals if c.structure == first and not c.note), np.nan)
-    rows = [_row(relaxed, crystals, settings) for relaxed in crystals]
-    for row in rows:
-        row["relative_energy_meV_atom"] = 1000 * (row["energy_eV_atom"] - zero)
-        row["relative_to"] = first
-    return {"relaxation": table_of([row | {"note": row.pop("note")} for row in rows])}
+    rows = []
+    for relaxed in crystals:
+        note = relaxed.note
+        if not note and not STRUCTURES[relaxed.structure].held:
+            note = _instability(relaxed, crystals, settings)
+        about = {"relative_to": first, "note": note}
+        rows.append({"structure": relaxed.structure} | _numbers(relaxed, zero) | about)
+    return {"relaxation": table_of(rows)}
 
 
-def _row(relaxed: Relaxed, all_: list[Relaxed], settings: dict) -> dict:
-    numbers = dict.fromkeys(
-        ("energy_eV_atom", "volume_A3_atom", "lattice_a_A", "lattice_c_A", "neighbour_A"), np.nan
-    )
-    note = relaxed.note
-    if not note:
-        a, c = lattice_constants_A(relaxed.structure, relaxed.atoms)
-        numbers = {
-            "energy_eV_atom": relaxed.energy_eV_atom,
-            "volume_A3_atom": relaxed.volume_A3_atom,
-            "lattice_a_A": a,
-            "lattice_c_A": c,
-            "neighbour_A": _nearest_A(relaxed.atoms),
-        }
-        if not STRUCTURES[relaxed.structure].held:
-            note = _instability(relaxed, all_, settings)
-    return {"structure": relaxed.structure} | numbers | {"note": note}
+def _numbers(relaxed: Relaxed, zero_eV_atom: float) -> dict[str, float]:
+    """Energy and lattice of a crystal, NaN where it has no minimum."""
+    if relaxed.note:
+        return dict.fromkeys(_COLUMNS, np.nan)
+    energy = relaxed.energy_eV_atom
+    lattice = lattice_constants_A(relaxed.structure, relaxed.atoms)
+    values = (relaxed.volume_A3_atom, *lattice, _nearest_A(relaxed.atoms))
+    relative = 1000 * (energy - zero_eV_atom)
+    return dict(zip(_COLUMNS, (energy, *values, relative), strict=True))
 
 
 def _nearest_A(atoms: Atoms) -> float:
