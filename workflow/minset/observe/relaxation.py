@@ -22,8 +22,7 @@ _COLUMNS = (
     "relative_energy_meV_atom",
 )
 # what an unstable crystal is pushed by, and the fall that is told from noise
-_RATTLE_A, _STRAIN, _FALL_EV_ATOM = 0.02, 0.005, 1e-3
-_FALLEN_FORCE_EV_A = 0.01
+_RATTLE_A, _STRAIN, _FALL_EV_ATOM = 0.02, 0.01, 1e-3
 _SAME_ENERGY_EV_ATOM, _SAME_VOLUME = 2e-3, 0.02
 
 
@@ -79,10 +78,8 @@ def _instability(relaxed: Relaxed, all_: list[Relaxed], settings: dict) -> str:
     strain = _STRAIN * rng.normal(size=(3, 3))
     atoms.set_cell(atoms.cell[:] @ (np.eye(3) + 0.5 * (strain + strain.T)), scale_atoms=True)
     atoms.positions += _RATTLE_A * rng.normal(size=(len(atoms), 3))
-    # a fall is seen long before its end
-    coarse = settings | {"force_eV_A": max(settings["force_eV_A"], _FALLEN_FORCE_EV_A)}
     try:
-        broke = descend(atoms, FrechetCellFilter(atoms), coarse)
+        broke = descend(atoms, FrechetCellFilter(atoms), settings)
         end = Relaxed("", atoms)
         fall = relaxed.energy_eV_atom - end.energy_eV_atom
     except Unusable as error:
