@@ -1,4 +1,4 @@
-"""Compute an observable of a trajectory, of a model, or of both with labels."""
+"""Compute an observable of a trajectory, of a model, of both with labels, or of a force engine."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,8 @@ def main(observable: str, settings: dict, system: dict, threads: int = 1, **file
     ----------
     files
         Of a trajectory ``trajectory``, ``thermo`` and ``verdict``; of a model ``model`` (its files)
-        and ``test``; of a certificate all of these, ``labels`` and ``store``. And the path of each
+        and ``test``; of an engine ``model``, empty for the system's potential; of a certificate all of
+        these, ``labels`` and ``store``. And the path of each
         table that the observable writes.
     """
     record = OBSERVABLES[observable]
@@ -22,7 +23,7 @@ def main(observable: str, settings: dict, system: dict, threads: int = 1, **file
     if "verdict" in files:
         files["verdict"] = json.loads(Path(files["verdict"]).read_text())
     if "model" in files:
-        files["model"] = Path(files["model"][0]).parent
+        files["model"] = Path(files["model"][0]).parent if files["model"] else None
     tables = record.observe(files, system, settings, threads)
     for name, path in outputs.items():
         write_csv(path, tables[name])

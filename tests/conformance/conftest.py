@@ -43,7 +43,7 @@ def simulated(kcl, al, melt32, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def source(simulated, model_folder, small_pool, kcl, tmp_path_factory):
+def source(simulated, model_folder, small_pool, kcl, al, tmp_path_factory):
     """A function that gives what an observable looks at, of a case.
 
     The model of a certificate has random weights, so that no dynamics are its own: here the potential
@@ -54,6 +54,8 @@ def source(simulated, model_folder, small_pool, kcl, tmp_path_factory):
         record = OBSERVABLES[name]
         if record.of == "trajectory":
             return simulated(case, record.ensembles[0])
+        if record.of == "engine":
+            return {"salt": kcl, "metal": al}[case], {"model": None}
         of_model = record.of in ("model", "certificate")
         assert of_model, f"these tests have nothing for an observable of {record.of}"
         folder = tmp_path_factory.mktemp("test")

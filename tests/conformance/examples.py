@@ -36,6 +36,9 @@ UNITS = (
         "_A2",
         "_A3",
         "_kT",
+        "_A3_atom",
+        "_GPa",
+        "_J_m2",
     ),
 )
 
@@ -203,6 +206,7 @@ MODELS = {
 
 # options of observables for a short run in a cell of 10 A
 OBSERVABLES = {"rdf": {"range_A": 5.0, "bins": 50}, "transport": {"start_ps": 0.5}}
+OBSERVABLES |= {"surface_energy": {"layers": 4}}
 # what a job of a certificate gets beside them from its simulation
 OF_SIMULATION = {
     "certificate": {
@@ -217,7 +221,7 @@ OF_SIMULATION = {
 }
 # columns of fractional numbers that have no unit
 DIMENSIONLESS = {"g", "g_stderr", "peak_g", "minimum_g", "coordination_number"}
-DIMENSIONLESS |= {"weight", "largest_weight", "effective_frames"}
+DIMENSIONLESS |= {"weight", "largest_weight", "effective_frames", "bulk_modulus_derivative"}
 # those of a table with a row for each quantity, whose column `unit` has it
 IN_UNIT = {"model", "labels", "difference", "test_set", "tolerance"}
 DIMENSIONLESS |= IN_UNIT | {f"{name}_stderr" for name in IN_UNIT}

@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 # another environment takes ten seconds to start: once here, the rest is in its own tests
 HERE = [name for name, record in OBSERVABLES.items() if record.environment == "minset"]
 OF_TRAJECTORIES = [name for name, record in OBSERVABLES.items() if record.of == "trajectory"]
+OF_ENGINES = [name for name, record in OBSERVABLES.items() if record.of == "engine"]
 COLLECTED = [(name, t) for name, record in OBSERVABLES.items() for t in record.experiment]
 
 
@@ -100,6 +101,26 @@ def test_its_mistakes_begin_with_a_key_of_the_simulation(name):
     for line in record.mistakes(settings, long | {"ions": 2, "duration_ps": 0.01}, 3.0):
         assert line.split(":")[0] in keys
         assert "\n" not in line
+
+
+@pytest.mark.parametrize("name", OF_ENGINES)
+def test_mistakes_of_what_is_of_an_engine_begin_with_one_of_its_keys(name, kcl, al):
+    record, settings = OBSERVABLES[name], observable_settings(name)
+    for system in (kcl, al):
+        assert record.mistakes(settings, system, 6.0) == []
+    foreign = {"structures": ["rocksalt"], "facets": ["rocksalt100"]}
+    lines = record.mistakes(settings | foreign, al, 1000.0)
+    assert lines
+    for line in lines:
+        assert line.split(":")[0] in record.options
+        assert "\n" not in line
+
+
+@pytest.mark.parametrize("name", OF_ENGINES)
+def test_what_is_of_an_engine_is_of_trained_models_too(name, kcl, model_folder):
+    tables = OBSERVABLES[name].observe({"model": model_folder}, kcl, observable_settings(name), 1)
+    assert list(tables) == list(OBSERVABLES[name].tables)
+    assert all(len(table) for table in tables.values())
 
 
 @pytest.mark.parametrize("name", OF_TRAJECTORIES)

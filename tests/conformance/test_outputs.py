@@ -66,6 +66,7 @@ def finished(tmp_path_factory, small_pool, observed):
     folder = tmp_path_factory.mktemp("finished")
     shutil.copytree(CONFIG, folder / "config")
     several = {"sizes": [4, 8], "seeds": [1, 2, 3], "simulations/npt_1200K/certificate": {}}
+    several |= {name: {} for name, record in OBSERVABLES.items() if record.of == "engine"}
     alter(folder / "config", STUDY, several)
     study, rng = read_study("demo-classical", folder / "config"), np.random.default_rng(1)
     _, frames, _ = small_pool

@@ -16,6 +16,8 @@ from minset.study import Study
 # of text files; and what a frame of them has, as nobody knows before they are read
 BYTES_PER_ATOM = 80
 ATOMS_OF_A_GIVEN_FRAME = 200
+# force calls of a job that relaxes a few crystals or slabs, times their atoms
+CRYSTAL_ATOM_CALLS = 1e5
 # rules whose jobs can use a GPU
 ON_GPU = ("train", "simulate")
 
@@ -138,18 +140,20 @@ def _start(study: Study, w) -> tuple[float, float]:
     return _md_seconds(settings, ("melt_ps",), per_atom), 0.0
 
 
+def _engine_seconds_per_atom(study: Study, w, network: bool = False) -> float:
+    """Force call of a trained model or a potential on one core, per atom."""
+    if not is_model(w.engine):
+        return _seconds_per_atom(study, w.system, w.engine)
+    record = study.model(w.engine)
+    per_atom = record.reference_seconds_per_atom_call if network else record.seconds_per_atom_call
+    if baseline := study.settings["models"][run_row(w.engine)["model"]].get("baseline"):
+        per_atom += _seconds_per_atom(study, w.system, baseline)
+    return per_atom
+
+
 def _simulate(study: Study, w) -> tuple[float, float]:
     settings = study.settings["simulations"][w.simulation]
-    if is_model(w.engine):
-        record = study.model(w.engine)
-        network = settings["engine"] == "schnetpack"
-        per_atom = (
-            record.reference_seconds_per_atom_call if network else record.seconds_per_atom_call
-        )
-        if baseline := study.settings["models"][run_row(w.engine)["model"]].get("baseline"):
-            per_atom += _seconds_per_atom(study, w.system, baseline)
-    else:
-        per_atom = _seconds_per_atom(study, w.system, w.engine)
+    per_atom = _engine_seconds_per_atom(study, w, settings["engine"] == "schnetpack")
     seconds = _md_seconds(settings, ("equilibration_ps", "duration_ps"), per_atom)
     return seconds, settings["ions"] / 10
 
@@ -169,6 +173,9 @@ def _observe(name: str) -> Callable[[Study, object], tuple[float, float]]:
         if record.of == "model":
             atoms = study.settings["test"]["frames"] * _atoms_per_frame(study)
             return atoms * study.model(w.run).seconds_per_atom_call, record.megabytes(atoms)
+        if record.of == "engine":
+            seconds = CRYSTAL_ATOM_CALLS * _engine_seconds_per_atom(study, w)
+            return seconds + record.seconds(CRYSTAL_ATOM_CALLS), record.megabytes(0)
         settings = study.settings["simulations"][w.simulation]
         if record.of == "certificate":
             atoms = settings["ions"] * settings["certificate"]["frames"]

@@ -82,6 +82,16 @@ def model_row(study: Study, run: str) -> dict:
     return row
 
 
+def engine_row(study: Study, run: str) -> dict:
+    """What identifies a trained model or a potential by itself, as columns."""
+    return {"engine": run}
+
+
+# of what an observable is of; of all others a simulation
+ROW_OF = {"model": model_row, "engine": engine_row}
+CATEGORY_OF = {"model": "Model", "engine": "Crystals"}
+
+
 def collected_tables() -> dict[str, list[tuple[str, str, str | None]]]:
     """Observable, file and source of what each table of observables collects."""
     tables: dict[str, list[tuple[str, str, str | None]]] = {}
@@ -96,7 +106,7 @@ def observed_files(study: Study, table: str) -> Inputs:
     """Files of a table of observables."""
     runs = []
     for observable, file, source in collected_tables()[table]:
-        row_of = model_row if OBSERVABLES[observable].of == "model" else simulation_row
+        row_of = ROW_OF.get(OBSERVABLES[observable].of, simulation_row)
         for run in study.observed(observable):
             row = row_of(study, run) | ({"source": source} if source else {})
             runs.append((f"{study.observable_folder(observable, run)}/{file}.csv", row))
@@ -310,7 +320,7 @@ TABLES |= {
         partial(observed_files, table=name),
         with_experiment(name),
         OBSERVABLES[files[0][0]].caption,
-        "Model" if OBSERVABLES[files[0][0]].of == "model" else "Simulation",
+        CATEGORY_OF.get(OBSERVABLES[files[0][0]].of, "Simulation"),
     )
     for name, files in collected_tables().items()
 }

@@ -363,6 +363,11 @@ class Study:
         """What MD needs of a system, with the potential if the engine is one."""
         return self.md_system(system, None if is_model(engine) else engine)
 
+    def crystal_system(self, system: str, engine: str) -> dict:
+        """What observables of an engine need of a system: as MD, and a crystal to start from."""
+        part, content = self.engine_system(system, engine), self.systems[system]
+        return part | ({"crystal": canonical(content["crystal"])} if "crystal" in content else {})
+
     @cached_property
     def certificates(self) -> list[str]:
         """Sets of frames of certificates: of each trained model in each simulation that asks for it."""
@@ -375,9 +380,11 @@ class Study:
         ]
 
     def observed(self, observable: str) -> list[str]:
-        """Simulations, or trained models, of which an observable is computed."""
+        """Simulations, trained models, or these and potentials, of which an observable is computed."""
         if OBSERVABLES[observable].of == "model":
             return self.runs
+        if OBSERVABLES[observable].of == "engine":
+            return self.settings["reference"] + self.runs if observable in self.settings else []
         if OBSERVABLES[observable].of == "certificate":
             return ["{simulation}/{run}".format(**certificate_row(c)) for c in self.certificates]
         asking = self.settings["simulations"]
@@ -389,8 +396,8 @@ class Study:
 
     def observable_folder(self, observable: str, run: str) -> str:
         """Folder of the tables of an observable of one run."""
-        of_model = OBSERVABLES[observable].of == "model"
-        return f"{self.folder('observable')}/{f'{observable}/' if of_model else ''}{run}"
+        own = OBSERVABLES[observable].of in ("model", "engine")
+        return f"{self.folder('observable')}/{f'{observable}/' if own else ''}{run}"
 
     def observable_settings(self, observable: str, simulation: str | None = None) -> dict:
         """Options of an observable, with the temperature and the time step of a simulation."""
@@ -409,7 +416,8 @@ class Study:
             f"{name}/part-{part}" for name in self.labelled_sets for part in self.label_parts(name)
         }
         names = {*self.pool_runs, *self.datasets, *self.runs, *self.simulations, *parts}
-        return names | {"frames", "atoms", *self.settings["simulations"]}
+        names |= {*self.settings["simulations"], *self.settings["reference"]}
+        return names | {"frames", "atoms"}
 
 
 def read_study(name: str, folder: Path = Path("config"), **more) -> Study:

@@ -111,6 +111,13 @@ def settings_of(observable, wildcards):
     return study.observable_settings(observable, wildcards.get("simulation"))
 
 
+def system_of(observable, wildcards):
+    """What an observable needs of a system."""
+    if OBSERVABLES[observable].of == "engine":
+        return study.crystal_system(wildcards.system, wildcards.engine)
+    return study.md_system(wildcards.system)
+
+
 def every(folder, names, *endings):
     """Files of all systems in a folder."""
     return expand(f"{folder}/{{name}}.{{ending}}", system=study.systems, name=names, ending=endings)

@@ -1,4 +1,4 @@
-# Observe: what is computed of trajectories and of models. A rule for each observable, from its record.
+# Observe: what is computed of trajectories, of models and of force engines. A rule for each observable, from its record.
 
 OF_RUN = {
     "trajectory": f"{SIMULATION}/{{simulation}}/{{engine}}/trajectory.lammpstrj",
@@ -10,6 +10,10 @@ OF_MODEL = {
     "model": lambda w: placed(model_files([w.run]), w),
 }
 
+OF_ENGINE = {
+    "model": lambda w: placed(model_files([w.engine] if is_model(w.engine) else []), w),
+}
+
 OF_CERTIFICATE = OF_RUN | {
     "test": OF_MODEL["test"],
     "model": lambda w: placed(model_files([w.engine]), w),
@@ -19,6 +23,7 @@ OF_CERTIFICATE = OF_RUN | {
 SOURCES = {
     "trajectory": (OF_RUN, "{simulation}/{engine}"),
     "model": (OF_MODEL, "{run}"),
+    "engine": (OF_ENGINE, "{engine}"),
     "certificate": (OF_CERTIFICATE, "{simulation}/{engine}"),
 }
 
@@ -28,7 +33,7 @@ for observable, record in OBSERVABLES.items():
     sources, source = SOURCES[record.of]
     folder = study.observable_folder(observable, source)
 
-    # trajectory, model and test set, or both and labels -> tables of an observable
+    # trajectory, model and test set, both and labels, or a force engine -> tables of an observable
     rule:
         name:
             f"observe_{observable}"
@@ -39,7 +44,7 @@ for observable, record in OBSERVABLES.items():
         params:
             **({"store": LABEL_STORE} if record.of == "certificate" else {}),
             observable=observable,
-            system=lambda w: study.md_system(w.system),
+            system=partial(system_of, observable),
             settings=partial(settings_of, observable),
         log:
             f"{LOG}/{observable}/{source}.log",

@@ -16,6 +16,7 @@ from minset.config.plausibility import (
 from minset.config.pool_checks import pool_mistakes
 from minset.config.registries import registry
 from minset.config.simulation_checks import simulation_mistakes
+from minset.crystal import given_crystal_mistakes
 from minset.registry import defaults_of
 from minset.system import composition
 
@@ -35,6 +36,7 @@ def system_mistakes(system: dict) -> list[str]:
                 f"{' and '.join(f'species.{s}' for s in neutral)}"
             )
     mistakes += composition_mistakes(system) + charge_mistakes(species)
+    mistakes += given_crystal_mistakes(system)
     if not unknown:
         mistakes += mass_mistakes(species)
     fits, melting = system["reference"]["density"], system.get("melting_point_K", {}).get("value")
@@ -73,18 +75,40 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
             "or another labeler"
         )
     mistakes += [f"{m} ({system_path})" for m in labeler.mistakes(system, settings)]
+    mistakes += _engine_observable_mistakes(study, system)
     for name in study["simulations"]:
         mistakes += simulation_mistakes(study, system, name, system_path)
     return mistakes
 
 
 def observable_mistakes(study: dict, systems: dict[str, dict]) -> list[str]:
-    """Observables of simulations that cannot be computed for any system of a study."""
-    return [
+    """Observables of a study that cannot be computed for any of its systems."""
+    mistakes = [
         f"simulations.{simulation}.observables: {name}: {reason}; take it away"
         for simulation, settings in study["simulations"].items()
         for name in settings["observables"]
         if (reason := needs_of_observable(name, systems))
+    ]
+    return mistakes + [
+        f"{name}: {reason}"
+        for name in _engine_observables(study)
+        if (reason := needs_of_observable(name, systems))
+    ]
+
+
+def _engine_observables(study: dict) -> list[str]:
+    """Observables of engines that a study asks for."""
+    records = registry("observables").items()
+    return [name for name, record in records if record.of == "engine" and name in study]
+
+
+def _engine_observable_mistakes(study: dict, system: dict) -> list[str]:
+    """What observables of engines find wrong with their options in view of a system."""
+    cutoff_A = max(model.get("cutoff_A", 0.0) for model in study["models"].values())
+    return [
+        f"{name}.{mistake}"
+        for name in _engine_observables(study)
+        for mistake in registry("observables")[name].mistakes(study[name], system, cutoff_A)
     ]
 
 

@@ -173,8 +173,17 @@ def _unknown_kind(node: dict, given: dict) -> dict:
 
 
 def _options_of_all(name: str) -> dict:
-    """A section for every entry of a registry that has options."""
-    return {k: _section(k, {k: r.options}, {}) for k, r in registry(name).items() if r.options}
+    """A section for every entry of a registry that has options.
+
+    What is computed of engines is so where the section is there, which therefore has no default.
+    """
+    sections = {}
+    for key, record in registry(name).items():
+        if record.options:
+            sections[key] = _section(key, {key: record.options}, {})
+            if record.of == "engine":
+                del sections[key]["default"]
+    return sections
 
 
 def _section(kind: str, options: dict[str, dict], given) -> dict:

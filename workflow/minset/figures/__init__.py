@@ -119,6 +119,22 @@ def _rdf_selectors(study: Study) -> Inputs:
     return Inputs(_tables("errors")(study).files, curves)
 
 
+def _energy_volume(study: Study) -> Inputs:
+    """Curves of potentials, and of all models of the largest size."""
+    largest = max(study.settings["sizes"])
+    curves = [
+        (f"{study.observable_folder('equation_of_state', run)}/energy_volume.csv", {"engine": run})
+        for run in study.observed("equation_of_state")
+        if not is_model(run) or run_row(run)["size"] == largest
+    ]
+    return Inputs(_tables("equation_of_state")(study).files, curves)
+
+
+_OF_ALL_MODELS = (
+    " Each dot is a trained model, of any seed and any member of a committee; their mean and standard "
+    "deviation. Lines across are the reference potentials."
+)
+
 FIGURES = {
     "pool": Figure(
         "minset.figures.data:pool",
@@ -224,6 +240,31 @@ FIGURES = {
         "would give (squares), where enough frames tell. Bars are 95 % intervals, grey the tolerances. "
         "Lines: the experimental fits, where they are valid." + SOME_ARE_SHOWN,
         system=("density",),
+    ),
+    "relaxation": Figure(
+        "minset.figures.crystals:relaxation",
+        _tables("relaxation"),
+        "Crystals in their minimum of the energy: energies relative to one structure, whose own is "
+        "absolute, and volumes, against the number of training frames." + _OF_ALL_MODELS,
+    ),
+    "equation_of_state": Figure(
+        "minset.figures.crystals:equation_of_state",
+        _energy_volume,
+        "Energy against volume of crystals with all models of the largest size (thin) and with the "
+        "reference potentials (thick), above the lowest energy that each knows; and bulk moduli against "
+        "the number of training frames." + _OF_ALL_MODELS,
+    ),
+    "surface_energy": Figure(
+        "minset.figures.crystals:surface_energy",
+        _tables("surface_energy"),
+        "Surface energies against the number of training frames, with the atoms as cut and relaxed."
+        + _OF_ALL_MODELS,
+    ),
+    "elastic": Figure(
+        "minset.figures.crystals:elastic",
+        _tables("elastic"),
+        "Elastic constants of cubic crystals against the number of training frames."
+        + _OF_ALL_MODELS,
     ),
 }
 

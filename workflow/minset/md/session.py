@@ -106,7 +106,8 @@ def load_atoms(lmp, atoms: Atoms, system: dict, velocities: bool = False) -> Res
         copy.set_cell(box.cell_A)
         copy.positions = box.to_lammps(atoms.positions)
         copy.set_momenta(box.to_lammps(atoms.get_momenta()))
-    copy.positions = _near(copy.positions, copy.cell[:])
+    # those far from the cell: LAMMPS would wrap them edge by edge
+    copy.positions = _wrapped(copy.positions, copy.cell[:], beyond=100)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "atoms.data"
         write_lammps_data(
@@ -125,10 +126,29 @@ def load_atoms(lmp, atoms: Atoms, system: dict, velocities: bool = False) -> Res
     return box
 
 
-def _near(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Positions, those far from the cell moved into it: LAMMPS would wrap them edge by edge."""
+def move_atoms(lmp, atoms: Atoms) -> RestrictedCell:
+    """Give atoms that LAMMPS holds other positions and another cell; its box must be triclinic.
+
+    Returns
+    -------
+    RestrictedCell
+        As of `load_atoms`.
+    """
+    box = restricted(atoms.cell[:])
+    (x, _, _), (xy, y, _), (xz, yz, z) = box.cell_A
+    tilts = f"xy final {xy:.17g} xz final {xz:.17g} yz final {yz:.17g}"
+    edges = " ".join(f"{k} final 0 {edge:.17g}" for k, edge in zip("xyz", (x, y, z), strict=True))
+    lmp.command(f"change_box all {edges} {tilts} units box")
+    # read_data would wrap all, a run wraps only what is next to the box
+    positions = _wrapped(box.to_lammps(atoms.positions), box.cell_A, beyond=0).ravel()
+    lmp.scatter_atoms("x", 1, 3, (ctypes.c_double * len(positions))(*positions))
+    return box
+
+
+def _wrapped(positions: np.ndarray, cell: np.ndarray, beyond: int) -> np.ndarray:
+    """Positions, those as many cells away or more moved into the cell."""
     images = np.floor(positions @ np.linalg.inv(cell))
-    images[np.abs(images).max(axis=1) < 100] = 0
+    images[np.abs(images).max(axis=1) < beyond] = 0
     return positions - images @ cell
 
 

@@ -1,9 +1,20 @@
-"""Observables of trajectories and errors of models, as tidy tables with units in their columns.
+"""Observables of trajectories, models and force engines: tidy tables with units in their columns.
 
 A new one is a module with a ``RECORD`` (`minset.observe.record.Observable`) and one line here.
 """
 
-from minset.observe import certificate, density, errors, mdsuite, rdf, transport
+from minset.observe import (
+    certificate,
+    density,
+    elastic,
+    equation_of_state,
+    errors,
+    mdsuite,
+    rdf,
+    relaxation,
+    surface_energy,
+    transport,
+)
 from minset.observe.record import Observable, Table
 
 OBSERVABLES = {
@@ -13,6 +24,10 @@ OBSERVABLES = {
     "errors": errors.RECORD,
     "mdsuite": mdsuite.RECORD,
     "certificate": certificate.RECORD,
+    "relaxation": relaxation.RECORD,
+    "equation_of_state": equation_of_state.RECORD,
+    "surface_energy": surface_energy.RECORD,
+    "elastic": elastic.RECORD,
 }
 
 __all__ = ["OBSERVABLES", "Observable", "Table"]

@@ -25,6 +25,11 @@ class Table:
     source: str | None = None
 
 
+def nothing_more(_: float) -> float:
+    """Cost of an observable beside that of its force calls and libraries."""
+    return 0.0
+
+
 def nothing_amiss(*_) -> list[str]:
     """Mistakes of an observable that has nothing to check before a run."""
     return []
@@ -47,19 +52,21 @@ def megabytes_of_frames(ions: float) -> float:
 
 @dataclass(frozen=True)
 class Observable:
-    """A quantity that is computed from a simulation or from a trained model.
+    """A quantity that is computed from a simulation, from a trained model or from a force engine.
 
     Attributes
     ----------
     of
-        ``trajectory``, ``model`` or ``certificate``, a trajectory of a model with frames that are
-        labelled: what `observe` takes.
+        ``trajectory``, ``model``, ``engine``, a trained model or a potential of the system by itself,
+        or ``certificate``, a trajectory of a model with frames that are labelled: what `observe` takes.
+        That of engines is computed where a study has the observable's key.
     tables
         By the name of the CSV file, without its ending.
     observe
         ``observe(source, system, settings, threads)`` -> a DataFrame for each of `tables`. `source`
         of a trajectory is ``{"trajectory": path, "thermo": path, "verdict": dict}``, of a model
-        ``{"model": folder, "test": path}``, of a certificate all of these and ``{"labels": paths,
+        ``{"model": folder, "test": path}``, of an engine ``{"model": folder}`` or, where the potential in
+        `system` is the engine, ``{"model": None}``, of a certificate all of these and ``{"labels": paths,
         "store": folder}``, tables of label jobs and the label store; `settings` are those of the
         simulation with the options of the observable, and of its certificate. What cannot be computed
         has the column ``note`` alone, and is printed.
@@ -78,6 +85,8 @@ class Observable:
     mistakes
         ``mistakes(settings, simulation, edge_A)`` -> what is wrong before a run, each beginning with
         the key of the simulation; ``edge_A`` is the smallest height of its cell, None if not known.
+        Of engines ``mistakes(settings, system, cutoff_A)``, each beginning with a key of its own options;
+        ``cutoff_A`` is the largest one of the study's models.
     experiment
         By study-wide table, the key of ``reference`` in a system file that it shows, and
         ``(reference, temperature_K)`` -> rows of the experimental fits that are
