@@ -1,0 +1,412 @@
+"""Compiled loops of atom-centred symmetry functions and atomic networks, one central atom at a time.
+
+A central atom is finished before the next begins: its neighbours, its triples (each once), its
+network, and back to the forces with what the triples left in the processor's cache. Symmetry functions
+are looked up in tables (``minset.model.acsf.tables``); of a triple they are products R_u C_v of a
+function of the two distances and one of the cosine of the angle between them.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+# Not "nnan" and "ninf": broken dynamics must come out as NaN, to be seen.
+FAST = {"contract", "reassoc", "nsz", "arcp", "afn"}
+OPTIONS = {"fastmath": FAST, "error_model": "numpy", "cache": True, "nogil": True}
+
+
+class Listed(NamedTuple):
+    """Pairs of a neighbour list, each from both of its atoms, by the first of them."""
+
+    begin: np.ndarray  # (n + 1,) pairs of atom i are begin[i] : begin[i + 1]
+    j: np.ndarray  # (p,)
+    shift: np.ndarray  # (p, 3) lattice vectors to add to atom j, in A
+
+
+class Tables(NamedTuple):
+    """Values and slopes (times the spacing of the knots) at K + 1 knots, from ``tables.tabulate``."""
+
+    radial: np.ndarray  # (K + 1, 2, R) over the distance
+    near: np.ndarray  # (K + 1, 2, B) of a neighbour in a triple, over the distance
+    mean: (
+        np.ndarray
+    )  # (K + 1, 2, A) of a triple, over the mean of its distances; or with no columns
+    angle: np.ndarray  # (K + 1, 2, C) over the cosine, from -1 to 1
+    cutoffs: np.ndarray  # (2,) of pairs and of triples, in A
+    repulsion: np.ndarray  # (S, S, K + 1, 2) of d U(d), or with no rows
+    blocks: np.ndarray  # (S, S) number of a pair of species among the functions of triples
+
+
+class Sizes(NamedTuple):
+    """Tuples as long as there are functions: what the compiler knows, it unrolls."""
+
+    radial: tuple  # R
+    mean: tuple  # A
+    angle: tuple  # C
+
+
+class Network(NamedTuple):
+    """Weights of the atomic networks, as in h @ w; of L layers, w the widest."""
+
+    widths: np.ndarray  # (L + 1,) the input's first
+    weights: np.ndarray  # (L, S, w, w), what is beyond the widths not used
+    biases: np.ndarray  # (L, S, w)
+    offsets: np.ndarray  # (S,) in eV
+
+
+class Scratch(NamedTuple):
+    """Of one thread; m neighbours, a of them in triples, t triples, L layers of width w."""
+
+    j: np.ndarray  # (m,)
+    species: np.ndarray  # (m,)
+    distance: np.ndarray  # (m,)
+    unit: np.ndarray  # (m, 3)
+    slope: np.ndarray  # (m, R) of the radial functions
+    pull: np.ndarray  # (m, 3) dE/d(vector)
+    inner: np.ndarray  # (a,) which neighbours are in triples
+    near: np.ndarray  # (a, 2, B) value and slope
+    radial: np.ndarray  # (t, 3, A): R_u, its derivatives by the first and by the second distance
+    angle: np.ndarray  # (t, 2, C): C_v and its derivative by the cosine
+    cosine: np.ndarray  # (t,)
+    hidden: np.ndarray  # (L + 1, w)
+    rise: np.ndarray  # (L + 1, w) derivative of the activation
+    functions: np.ndarray  # (F,)
+    gradient: np.ndarray  # (F,)
+
+
+def scratch(tables: Tables, widths: list[int], most: int, most_inner: int) -> Scratch:
+    """Memory for a thread.
+
+    Parameters
+    ----------
+    widths
+        Of the layers of the networks, the input's first.
+    most, most_inner
+        Listed neighbours of an atom, and those of them that can be in triples.
+    """
+    n_radial, n_near, n_angle = (t.shape[2] for t in (tables.radial, tables.near, tables.angle))
+    n_mean, of_triples = tables.mean.shape[2] or n_near, most_inner * (most_inner - 1) // 2
+    shapes = {
+        "slope": (most, n_radial),
+        "unit": (most, 3),
+        "pull": (most, 3),
+        "near": (most_inner, 2, n_near),
+        "radial": (of_triples, 3, n_mean),
+        "angle": (of_triples, 2, n_angle),
+        "cosine": (of_triples,),
+        "hidden": (len(widths), max(widths)),
+        "rise": (len(widths), max(widths)),
+        "functions": (widths[0],),
+        "gradient": (widths[0],),
+    }
+    whole = {"j", "species", "inner"}
+    return Scratch(
+        *(
+            np.empty(shapes.get(name, (most,)), np.int64 if name in whole else float)
+            for name in Scratch._fields
+        )
+    )
+
+
+@njit(**OPTIONS)
+def _look_up(table, u, columns, values, slopes):
+    """Cubic Hermite interpolants of columns of a table at u spacings, and their derivatives by u."""
+    k = min(int(u), table.shape[0] - 2)
+    f = u - k
+    e = 1 - f
+    w0, w1, w2, w3 = (1 + 2 * f) * e * e, f * e * e, f * f * (3 - 2 * f), -f * f * e
+    s0, s1, s3 = -6 * f * e, (1 - 3 * f) * e, f * (3 * f - 2)
+    for q in range(columns):
+        t0, t1, t2, t3 = table[k, 0, q], table[k, 1, q], table[k + 1, 0, q], table[k + 1, 1, q]
+        values[q] = w0 * t0 + w1 * t1 + w2 * t2 + w3 * t3
+        slopes[q] = s0 * (t0 - t2) + s1 * t1 + s3 * t3
+
+
+@njit(**OPTIONS)
+def _network(network, s, scratch):
+    """Energy of an atom of species s in eV, and its gradient by the symmetry functions."""
+    h, rise, widths = scratch.hidden, scratch.rise, network.widths
+    last = len(network.weights)
+    for f in range(widths[0]):
+        h[0, f] = scratch.functions[f]
+    for k in range(last):
+        w, b = network.weights[k, s], network.biases[k, s]
+        for o in range(widths[k + 1]):
+            h[k + 1, o] = b[o]
+        for f in range(widths[k]):
+            x = h[k, f]
+            for o in range(widths[k + 1]):
+                h[k + 1, o] += x * w[f, o]
+        if k + 1 < last:
+            for o in range(widths[k + 1]):  # GELU
+                y = h[k + 1, o]
+                below = 0.5 * (1 + math.erf(y * 0.7071067811865476))
+                rise[k + 1, o] = below + y * 0.3989422804014327 * math.exp(-0.5 * y * y)
+                h[k + 1, o] = y * below
+    energy = h[last, 0]
+    h[last, 0] = 1.0
+    for k in range(last - 1, -1, -1):
+        w = network.weights[k, s]
+        for f in range(widths[k]):
+            total = 0.0
+            for o in range(widths[k + 1]):
+                total += w[f, o] * h[k + 1, o]
+            h[k, f] = total * rise[k, f] if k else total
+    for f in range(widths[0]):
+        scratch.gradient[f] = h[0, f]
+    return energy + network.offsets[s]
+
+
+@njit(**OPTIONS)
+def _neighbours(i, listed, x, species, tables, sizes, scratch):
+    """Neighbours of an atom, their radial functions; how many, and how many are in triples."""
+    count, inner, n_radial, n_near = 0, 0, len(sizes.radial), tables.near.shape[2]
+    cutoff, cutoff_inner = tables.cutoffs[0], tables.cutoffs[1]
+    per_A = (tables.radial.shape[0] - 1) / cutoff
+    per_A_inner = (tables.near.shape[0] - 1) / cutoff_inner
+    values = np.empty(n_radial)
+    functions = scratch.functions
+    functions[:] = 0.0
+    for p in range(listed.begin[i], listed.begin[i + 1]):
+        j = listed.j[p]
+        dx = x[j, 0] - x[i, 0] + listed.shift[p, 0]
+        dy = x[j, 1] - x[i, 1] + listed.shift[p, 1]
+        dz = x[j, 2] - x[i, 2] + listed.shift[p, 2]
+        squared = dx * dx + dy * dy + dz * dz
+        if not squared < cutoff * cutoff:
+            continue
+        d, s = np.sqrt(squared), species[j]
+        scratch.j[count], scratch.species[count], scratch.distance[count] = j, s, d
+        scratch.unit[count, 0], scratch.unit[count, 1] = dx / d, dy / d
+        scratch.unit[count, 2] = dz / d
+        _look_up(tables.radial, d * per_A, n_radial, values, scratch.slope[count])
+        for q in range(n_radial):
+            functions[s * n_radial + q] += values[q]
+            scratch.slope[count, q] *= per_A
+        if d < cutoff_inner:
+            near = scratch.near[inner]
+            _look_up(tables.near, d * per_A_inner, n_near, near[0], near[1])
+            for q in range(n_near):
+                near[1, q] *= per_A_inner
+            scratch.inner[inner] = count
+            inner += 1
+        count += 1
+    return count, inner
+
+
+@njit(**OPTIONS)
+def _triples(inner, tables, sizes, scratch):
+    """Functions of all triples of an atom, added to those of pairs; their factors stay in scratch."""
+    n_mean, n_angle, ani = len(sizes.mean), len(sizes.angle), tables.mean.shape[2] > 0
+    first = tables.blocks.shape[0] * len(sizes.radial)
+    per_cosine = 0.5 * (tables.angle.shape[0] - 1)
+    per_A = (tables.near.shape[0] - 1) / tables.cutoffs[1]
+    functions, t = scratch.functions, 0
+    values, slopes = np.empty(n_mean), np.empty(n_mean)
+    for a in range(1, inner):
+        x = scratch.inner[a]
+        ux, uy, uz = scratch.unit[x, 0], scratch.unit[x, 1], scratch.unit[x, 2]
+        d, s, fa = scratch.distance[x], scratch.species[x], scratch.near[a]
+        for b in range(a):
+            y = scratch.inner[b]
+            fb, radial, angle = scratch.near[b], scratch.radial[t], scratch.angle[t]
+            c = ux * scratch.unit[y, 0] + uy * scratch.unit[y, 1] + uz * scratch.unit[y, 2]
+            scratch.cosine[t] = c
+            place = min(max((c + 1) * per_cosine, 0.0), 2 * per_cosine)
+            _look_up(tables.angle, place, n_angle, angle[0], angle[1])
+            if ani:
+                mean = 0.5 * (d + scratch.distance[y])
+                _look_up(tables.mean, mean * per_A, n_mean, values, slopes)
+                both, by_a, by_b = fa[0, 0] * fb[0, 0], fa[1, 0] * fb[0, 0], fa[0, 0] * fb[1, 0]
+                half = 0.5 * per_A * both
+                for u in range(n_mean):
+                    radial[0, u] = both * values[u]
+                    radial[1, u] = by_a * values[u] + half * slopes[u]
+                    radial[2, u] = by_b * values[u] + half * slopes[u]
+            else:
+                for u in range(n_mean):
+                    radial[0, u] = fa[0, u] * fb[0, u]
+                    radial[1, u] = fa[1, u] * fb[0, u]
+                    radial[2, u] = fa[0, u] * fb[1, u]
+            begin = first + tables.blocks[s, scratch.species[y]] * n_mean * n_angle
+            for u in range(n_mean):
+                for v in range(n_angle):
+                    functions[begin + u * n_angle + v] += radial[0, u] * angle[0, v]
+            t += 1
+
+
+@njit(**OPTIONS)
+def _pull_triples(inner, tables, sizes, scratch):
+    """Derivatives of the energy by the neighbours' vectors, from its gradient by the functions."""
+    per_cosine = 0.5 * (tables.angle.shape[0] - 1)
+    n_mean, n_angle = len(sizes.mean), len(sizes.angle)
+    first = tables.blocks.shape[0] * len(sizes.radial)
+    g, t = scratch.gradient, 0
+    for a in range(1, inner):
+        x = scratch.inner[a]
+        ux, uy, uz = scratch.unit[x, 0], scratch.unit[x, 1], scratch.unit[x, 2]
+        per_x, s = 1 / scratch.distance[x], scratch.species[x]
+        along, px, py, pz = 0.0, 0.0, 0.0, 0.0
+        for b in range(a):
+            y = scratch.inner[b]
+            radial, angle, c = scratch.radial[t], scratch.angle[t], scratch.cosine[t]
+            begin = first + tables.blocks[s, scratch.species[y]] * n_mean * n_angle
+            by_x, by_y, by_c = 0.0, 0.0, 0.0
+            for u in range(n_mean):
+                of_value, of_slope = 0.0, 0.0
+                for v in range(n_angle):
+                    of_value += g[begin + u * n_angle + v] * angle[0, v]
+                    of_slope += g[begin + u * n_angle + v] * angle[1, v]
+                by_x += radial[1, u] * of_value
+                by_y += radial[2, u] * of_value
+                by_c += radial[0, u] * of_slope
+            by_c *= per_cosine
+            turn_x, turn_y = by_c * per_x, by_c / scratch.distance[y]
+            along += by_x - turn_x * c
+            vx, vy, vz = scratch.unit[y, 0], scratch.unit[y, 1], scratch.unit[y, 2]
+            px += turn_x * vx
+            py += turn_x * vy
+            pz += turn_x * vz
+            by_y -= turn_y * c
+            scratch.pull[y, 0] += by_y * vx + turn_y * ux
+            scratch.pull[y, 1] += by_y * vy + turn_y * uy
+            scratch.pull[y, 2] += by_y * vz + turn_y * uz
+            t += 1
+        scratch.pull[x, 0] += px + along * ux
+        scratch.pull[x, 1] += py + along * uy
+        scratch.pull[x, 2] += pz + along * uz
+
+
+@njit(**OPTIONS)
+def _atom(i, listed, x, species, tables, sizes, network, scratch, forces, virial, shortest):
+    """Energy of an atom in eV; adds to forces and virial what it does to itself and others."""
+    count, inner = _neighbours(i, listed, x, species, tables, sizes, scratch)
+    own, n_radial = species[i], len(sizes.radial)
+    _triples(inner, tables, sizes, scratch)
+    energy = _network(network, own, scratch)
+    repel = tables.repulsion.shape[2] > 0
+    per_A = (tables.repulsion.shape[2] - 1) / tables.cutoffs[0]
+    g = scratch.gradient
+    for m in range(count):
+        s, d = scratch.species[m], scratch.distance[m]
+        shortest[own, s] = min(shortest[own, s], d)
+        along = 0.0
+        for q in range(n_radial):
+            along += g[s * n_radial + q] * scratch.slope[m, q]
+        if repel:  # half of it here, half at the other atom
+            u = d * per_A
+            k = min(int(u), tables.repulsion.shape[2] - 2)
+            f, h = u - k, 1 / per_A
+            t0, t1 = tables.repulsion[own, s, k, 0], tables.repulsion[own, s, k, 1] * h
+            t2, t3 = tables.repulsion[own, s, k + 1, 0], tables.repulsion[own, s, k + 1, 1] * h
+            e = 1 - f
+            value = (1 + 2 * f) * e * e * t0 + f * e * e * t1
+            value = (value + f * f * (3 - 2 * f) * t2 - f * f * e * t3) / d
+            slope = -6 * f * e * (t0 - t2) + (1 - 3 * f) * e * t1 + f * (3 * f - 2) * t3
+            energy += 0.5 * value
+            along += 0.5 * (slope * per_A - value) / d
+        for a in range(3):
+            scratch.pull[m, a] = along * scratch.unit[m, a]
+    _pull_triples(inner, tables, sizes, scratch)
+    for m in range(count):
+        j, d = scratch.j[m], scratch.distance[m]
+        for a in range(3):
+            pull = scratch.pull[m, a]
+            forces[i, a] += pull
+            forces[j, a] -= pull
+            for b in range(3):
+                virial[b, a] += d * scratch.unit[m, b] * pull
+    return energy
+
+
+@njit(**OPTIONS)
+def energies(
+    first,
+    last,
+    listed,
+    x,
+    species,
+    tables,
+    sizes,
+    network,
+    scratch,
+    atomic,
+    forces,
+    virial,
+    shortest,
+):
+    """Energies of the atoms ``first`` to ``last`` - 1 and their derivatives.
+
+    Parameters
+    ----------
+    first, last
+        Range of atoms; those of a thread.
+    listed, x, species
+        Pairs; positions in A, shape (n, 3); species numbers, shape (n,).
+    tables, sizes, network, scratch
+        Of the model, and memory that no other thread has.
+    atomic
+        Filled: energies in eV, shape (n,), of these atoms.
+    forces, virial
+        What these atoms add to forces (n, 3) in eV/A and virial (3, 3) in eV.
+    shortest
+        Filled: shortest distances between species about these atoms in A, shape (S, S).
+    """
+    forces[:] = 0.0
+    virial[:] = 0.0
+    shortest[:] = np.inf
+    for i in range(first, last):
+        atomic[i] = _atom(
+            i, listed, x, species, tables, sizes, network, scratch, forces, virial, shortest
+        )
+
+
+@njit(**OPTIONS)
+def jacobians(listed, x, species, tables, sizes, scratch, functions, slopes, of_triples, place):
+    """Symmetry functions of all atoms and their derivatives, for training.
+
+    Parameters
+    ----------
+    listed, x, species, tables, sizes, scratch
+        As of ``energies``; every listed pair must be within the cutoff.
+    functions
+        Filled, shape (n, F).
+    slopes
+        Filled: derivatives of the radial functions of each listed pair by its distance, shape (p, R).
+    of_triples, place
+        Filled: derivatives of the functions of triples by the vectors of pairs, shape (a, 3, S A C), one
+        block for each species of the third atom; those of listed pair p, if it is within the cutoff of
+        triples, at place[p].
+    """
+    of_triples[:] = 0.0
+    n_mean, n_angle = len(sizes.mean), len(sizes.angle)
+    per_cosine = 0.5 * (tables.angle.shape[0] - 1)
+    for i in range(len(listed.begin) - 1):
+        count, inner = _neighbours(i, listed, x, species, tables, sizes, scratch)
+        _triples(inner, tables, sizes, scratch)
+        functions[i] = scratch.functions
+        for m in range(count):
+            slopes[listed.begin[i] + m] = scratch.slope[m]
+        t = 0
+        for a in range(1, inner):
+            m = scratch.inner[a]
+            for b in range(a):
+                n, c = scratch.inner[b], scratch.cosine[t]
+                radial, angle = scratch.radial[t], scratch.angle[t]
+                to_m = of_triples[place[listed.begin[i] + m]]
+                to_n = of_triples[place[listed.begin[i] + n]]
+                of_m = scratch.species[n] * n_mean * n_angle
+                of_n = scratch.species[m] * n_mean * n_angle
+                for d in range(3):
+                    um, un = scratch.unit[m, d], scratch.unit[n, d]
+                    turn_m = per_cosine * (un - c * um) / scratch.distance[m]
+                    turn_n = per_cosine * (um - c * un) / scratch.distance[n]
+                    for u in range(n_mean):
+                        for v in range(n_angle):
+                            f = u * n_angle + v
+                            turned = radial[0, u] * angle[1, v]
+                            to_m[d, of_m + f] += radial[1, u] * angle[0, v] * um + turned * turn_m
+                            to_n[d, of_n + f] += radial[2, u] * angle[0, v] * un + turned * turn_n
+                t += 1
