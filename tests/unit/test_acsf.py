@@ -243,7 +243,7 @@ def test_it_learns_a_metal(functions, metal, tmp_path):
     summary = fit(metal, tmp_path, training, functions=functions)
     history = pd.read_csv(tmp_path / HISTORY)
     rmse = history["validation_force_rmse_eV_A"]
-    assert rmse.iloc[-1] < 0.3 * rmse.iloc[0]
+    assert rmse.iloc[-1] < 0.4 * rmse.iloc[0]
     assert summary["best_epoch"] == history["epoch"][history["validation_loss"].idxmin()]
     assert {path.name for path in tmp_path.iterdir()} == set(MODELS["acsf"].files)
     pressure, rest = [], []

@@ -53,7 +53,7 @@ MISTAKES = {
         STUDY,
         {"models/small/model": "mlp"},
         "models.small.model: 'mlp' is not known",
-        "choose from acsf, gap, schnet",
+        "choose from gap, schnet",
     ),
     "unknown key of a system": (
         SYSTEM,
