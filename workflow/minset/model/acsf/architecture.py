@@ -12,7 +12,7 @@ from ase.data import chemical_symbols
 from minset.files import read_torch, write_json, write_torch
 from minset.model.acsf import WEIGHTS
 from minset.model.record import DESCRIPTION
-from minset.model.repulsion import repulsion_of, require_sane
+from minset.model.repulsion import require_sane
 
 os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")  # of CUDA, which is not used
 
@@ -148,6 +148,9 @@ def load_model(folder: Path) -> tuple[Acsf, dict]:
         weights = read_torch(folder / WEIGHTS)
         _require_sane(description, weights)
         model = build_model(description["hyper"])
+        expected = {name: w.shape for name, w in model.networks.state_dict().items()}
+        if {name: w.shape for name, w in weights.items()} != expected:
+            raise ValueError("the weights do not fit the hyper-parameters")
         model.networks.load_state_dict(weights)
     except Exception as error:  # a file of unknown content has many ways to be wrong
         raise ValueError(
@@ -170,6 +173,5 @@ def _require_sane(description: dict, weights: dict) -> None:
     if not all(type(n) is int and 1 <= n <= 1000 for n in hyper["hidden"]):
         raise ValueError("hidden layers are out of range")
     require_sane(hyper, map(int, offsets))
-    repulsion_of(hyper)
     if not all(torch.isfinite(w).all() for w in weights.values()):
         raise ValueError("a weight is not finite")
