@@ -136,11 +136,14 @@ def study_files(folder, small_pool, selectors, sizes, seeds, models) -> tuple[di
                     "model_stderr": 0.005,
                     "labels": 1.41 if k % 3 else np.nan,
                     "labels_stderr": 0.008,
+                    "difference": 0.01 * rng.normal(),
+                    "difference_stderr": 0.004,
+                    "test_set": 0.02,
                     "tolerance": 0.014,
                 }
                 for simulation, name in (("npt_1200K", "density"), ("nvt_1200K", "pressure"))
                 for k, engine in enumerate(engines[1:])
-                for quantity in ("potential_energy", name)
+                for quantity in ("force_rmse", "energy_bias", name)
             ]
         ),
         "selection": pd.DataFrame(

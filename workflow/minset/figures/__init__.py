@@ -219,10 +219,10 @@ FIGURES = {
     "certificate": Figure(
         "minset.figures.certificate:certificate",
         _tables("certificate"),
-        "Means of each model's own simulation (dots) and what the labels would give, from labels of "
-        "some of its frames (squares), with standard errors; two of them reach to the end of the 95 % "
-        "interval. Grey bars reach to the tolerance around the labels' mean, or around the model's where "
-        "that is not known. Lines: the experimental fits, where they are valid." + SOME_ARE_SHOWN,
+        "Errors of each model on labelled frames of its own simulation (squares) beside those on the "
+        "test set (dots); the mean density or pressure of the simulation (triangles) and what the labels "
+        "would give (squares), where enough frames tell. Bars are 95 % intervals, grey the tolerances. "
+        "Lines: the experimental fits, where they are valid." + SOME_ARE_SHOWN,
         system=("density",),
     ),
 }

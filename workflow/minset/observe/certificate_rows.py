@@ -103,8 +103,9 @@ def reweighted_rows(of: Labelled, thermo: pd.DataFrame, settings: dict) -> list[
     thermo
         Of the whole run.
     settings
-        Tolerances ``energy_meV_atom`` and ``density_percent``, at constant volume ``pressure_bar``;
-        and the least number of ``effective_frames``.
+        Tolerances ``density_percent``, at constant volume ``pressure_bar``; and the least number of
+        ``effective_frames``. The mean energy has no tolerance: it fluctuates so much that few frames
+        tell less of it than the bias does, see ``error_rows``.
     """
     ions, how = len(of.frames[0]), reweighting_of(of, thermo)
     rows = [
@@ -116,7 +117,7 @@ def reweighted_rows(of: Labelled, thermo: pd.DataFrame, settings: dict) -> list[
             thermo["potential_energy_eV"] / ions,
             of.model_eV / ions,
             of.label_eV / ions,
-            settings["energy_meV_atom"] / 1000,
+            None,
             settings,
         )
     ]
@@ -153,13 +154,15 @@ def _reweighted(
     run: pd.Series,
     model: np.ndarray,
     labels: np.ndarray,
-    tolerance: float,
+    tolerance: float | None,
     settings: dict,
 ) -> dict:
     """Row of a mean of the long run, and of what the labels would have given."""
     mean, run_stderr = block_average(run.to_numpy())
     row = {"quantity": quantity, "unit": unit, "model": mean, "model_stderr": run_stderr}
     enough, there = settings["effective_frames"], effective_frames(of.weights)
+    if there < enough and tolerance is None:
+        return row | judged(0, 0, None, len(model), unit)
     if there < enough:
         reason = (
             f"{there:.1f} effective of {len(model)} frames, {enough:g} are needed: energies of model and "
@@ -244,7 +247,7 @@ def _what_decides(room: float, interval: float, of_run: float, frames: int) -> s
     needed = frames * (interval**2 - of_run**2) / (room**2 - of_run**2)
     if needed <= MOST_FRAMES:
         return f"about {math.ceil(needed)} frames"
-    return "a better model, a smaller cell or another tolerance"
+    return "a better model or another tolerance"
 
 
 def verdict_of_all(rows: list[dict], notes: list[str]) -> dict:
