@@ -48,6 +48,8 @@ OPTIONS = {
     "repulsion": REPULSION,
 }
 
+LEARNING_RATE = TRAINING["learning_rate"] | {"default": 2e-3}
+
 
 def _train(*arguments, **named) -> dict:
     from minset.model.acsf.train import train_acsf
@@ -76,7 +78,7 @@ def _network(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
 RECORD = Model(
     options=OPTIONS,
     required=(),
-    training=TRAINING,
+    training=TRAINING | {"learning_rate": LEARNING_RATE},
     train=_train,
     evaluator=_compiled,
     reference=_network,
@@ -84,8 +86,8 @@ RECORD = Model(
     history=True,
     gpu=False,
     environment="minset",
-    seconds=lambda training, settings, atoms: training["max_epochs"] * atoms * 1e-4,
+    seconds=lambda training, settings, atoms: training["max_epochs"] * atoms * 2e-4,
     megabytes=lambda training, settings, atoms: atoms / 10,
-    seconds_per_atom_call=1e-4,
+    seconds_per_atom_call=2e-4,
     reference_seconds_per_atom_call=3e-3,
 )
