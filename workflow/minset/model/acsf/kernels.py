@@ -26,16 +26,14 @@ class Listed(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Values and slopes (times the spacing of the knots) at K + 1 knots, from ``tables.tabulate``."""
+    """Coefficients of cubics in the share of each of K segments, from ``tables.tabulate``."""
 
-    radial: np.ndarray  # (K + 1, 2, R) over the distance
-    near: np.ndarray  # (K + 1, 2, B) of a neighbour in a triple, over the distance
-    mean: (
-        np.ndarray
-    )  # (K + 1, 2, A) of a triple, over the mean of its distances; or with no columns
-    angle: np.ndarray  # (K + 1, 2, C) over the cosine, from -1 to 1
+    radial: np.ndarray  # (K, 4, R) over the distance
+    near: np.ndarray  # (K, 4, B) of a neighbour in a triple, over the distance
+    mean: np.ndarray  # (K, 4, A) of a triple, over the mean of its distances; or with no columns
+    angle: np.ndarray  # (K, 4, C) over the cosine, from -1 to 1
     cutoffs: np.ndarray  # (2,) of pairs and of triples, in A
-    repulsion: np.ndarray  # (S, S, K + 1, 2) of d U(d), or with no rows
+    repulsion: np.ndarray  # (S, S, K, 4) of d U(d), or with no rows
     blocks: np.ndarray  # (S, S) number of a pair of species among the functions of triples
 
 
@@ -63,7 +61,7 @@ class Scratch(NamedTuple):
     species: np.ndarray  # (m,)
     distance: np.ndarray  # (m,)
     unit: np.ndarray  # (m, 3)
-    slope: np.ndarray  # (m, R) of the radial functions
+    radial_of: np.ndarray  # (m, 2, R) radial functions and their slopes
     pull: np.ndarray  # (m, 3) dE/d(vector)
     inner: np.ndarray  # (a,) which neighbours are in triples
     near: np.ndarray  # (a, 2, B) value and slope
@@ -89,7 +87,7 @@ def scratch(tables: Tables, widths: list[int], most: int, most_inner: int) -> Sc
     n_radial, n_near, n_angle = (t.shape[2] for t in (tables.radial, tables.near, tables.angle))
     n_mean, of_triples = tables.mean.shape[2] or n_near, most_inner * (most_inner - 1) // 2
     shapes = {
-        "slope": (most, n_radial),
+        "radial_of": (most, 2, n_radial),
         "unit": (most, 3),
         "pull": (most, 3),
         "near": (most_inner, 2, n_near),
@@ -111,17 +109,17 @@ def scratch(tables: Tables, widths: list[int], most: int, most_inner: int) -> Sc
 
 
 @njit(**OPTIONS)
-def _look_up(table, u, columns, values, slopes):
-    """Cubic Hermite interpolants of columns of a table at u spacings, and their derivatives by u."""
-    k = min(int(u), table.shape[0] - 2)
+def _look_up(table, u, columns, rows, t):
+    """Columns of a table at u segments in rows[t, 0], and their derivatives by u in rows[t, 1].
+
+    Not into slices: a slice counts its references, which takes longer than all of this.
+    """
+    k = min(int(u), table.shape[0] - 1)
     f = u - k
-    e = 1 - f
-    w0, w1, w2, w3 = (1 + 2 * f) * e * e, f * e * e, f * f * (3 - 2 * f), -f * f * e
-    s0, s1, s3 = -6 * f * e, (1 - 3 * f) * e, f * (3 * f - 2)
     for q in range(columns):
-        t0, t1, t2, t3 = table[k, 0, q], table[k, 1, q], table[k + 1, 0, q], table[k + 1, 1, q]
-        values[q] = w0 * t0 + w1 * t1 + w2 * t2 + w3 * t3
-        slopes[q] = s0 * (t0 - t2) + s1 * t1 + s3 * t3
+        c1, c2, c3 = table[k, 1, q], table[k, 2, q], table[k, 3, q]
+        rows[t, 0, q] = table[k, 0, q] + f * (c1 + f * (c2 + f * c3))
+        rows[t, 1, q] = c1 + f * (2 * c2 + f * (3 * c3))
 
 
 @njit(**OPTIONS)
@@ -164,9 +162,9 @@ def _neighbours(i, listed, x, species, tables, sizes, scratch):
     """Neighbours of an atom, their radial functions; how many, and how many are in triples."""
     count, inner, n_radial, n_near = 0, 0, len(sizes.radial), tables.near.shape[2]
     cutoff, cutoff_inner = tables.cutoffs[0], tables.cutoffs[1]
-    per_A = (tables.radial.shape[0] - 1) / cutoff
-    per_A_inner = (tables.near.shape[0] - 1) / cutoff_inner
-    values = np.empty(n_radial)
+    per_A = tables.radial.shape[0] / cutoff
+    per_A_inner = tables.near.shape[0] / cutoff_inner
+    radial, near = scratch.radial_of, scratch.near
     functions = scratch.functions
     functions[:] = 0.0
     for p in range(listed.begin[i], listed.begin[i + 1]):
@@ -181,15 +179,14 @@ def _neighbours(i, listed, x, species, tables, sizes, scratch):
         scratch.j[count], scratch.species[count], scratch.distance[count] = j, s, d
         scratch.unit[count, 0], scratch.unit[count, 1] = dx / d, dy / d
         scratch.unit[count, 2] = dz / d
-        _look_up(tables.radial, d * per_A, n_radial, values, scratch.slope[count])
+        _look_up(tables.radial, d * per_A, n_radial, radial, count)
         for q in range(n_radial):
-            functions[s * n_radial + q] += values[q]
-            scratch.slope[count, q] *= per_A
+            functions[s * n_radial + q] += radial[count, 0, q]
+            radial[count, 1, q] *= per_A
         if d < cutoff_inner:
-            near = scratch.near[inner]
-            _look_up(tables.near, d * per_A_inner, n_near, near[0], near[1])
+            _look_up(tables.near, d * per_A_inner, n_near, near, inner)
             for q in range(n_near):
-                near[1, q] *= per_A_inner
+                near[inner, 1, q] *= per_A_inner
             scratch.inner[inner] = count
             inner += 1
         count += 1
@@ -201,48 +198,54 @@ def _triples(inner, tables, sizes, scratch):
     """Functions of all triples of an atom, added to those of pairs; their factors stay in scratch."""
     n_mean, n_angle, ani = len(sizes.mean), len(sizes.angle), tables.mean.shape[2] > 0
     first = tables.blocks.shape[0] * len(sizes.radial)
-    per_cosine = 0.5 * (tables.angle.shape[0] - 1)
-    per_A = (tables.near.shape[0] - 1) / tables.cutoffs[1]
-    functions, t = scratch.functions, 0
-    values, slopes = np.empty(n_mean), np.empty(n_mean)
+    per_cosine = 0.5 * tables.angle.shape[0]
+    per_A = tables.near.shape[0] / tables.cutoffs[1]
+    near, radial, angle = scratch.near, scratch.radial, scratch.angle
+    unit, functions, t = scratch.unit, scratch.functions, 0
     for a in range(1, inner):
         x = scratch.inner[a]
-        ux, uy, uz = scratch.unit[x, 0], scratch.unit[x, 1], scratch.unit[x, 2]
-        d, s, fa = scratch.distance[x], scratch.species[x], scratch.near[a]
+        ux, uy, uz, d, s = (
+            unit[x, 0],
+            unit[x, 1],
+            unit[x, 2],
+            scratch.distance[x],
+            scratch.species[x],
+        )
         for b in range(a):
             y = scratch.inner[b]
-            fb, radial, angle = scratch.near[b], scratch.radial[t], scratch.angle[t]
-            c = ux * scratch.unit[y, 0] + uy * scratch.unit[y, 1] + uz * scratch.unit[y, 2]
+            c = ux * unit[y, 0] + uy * unit[y, 1] + uz * unit[y, 2]
             scratch.cosine[t] = c
             place = min(max((c + 1) * per_cosine, 0.0), 2 * per_cosine)
-            _look_up(tables.angle, place, n_angle, angle[0], angle[1])
+            _look_up(tables.angle, place, n_angle, angle, t)
             if ani:
-                mean = 0.5 * (d + scratch.distance[y])
-                _look_up(tables.mean, mean * per_A, n_mean, values, slopes)
-                both, by_a, by_b = fa[0, 0] * fb[0, 0], fa[1, 0] * fb[0, 0], fa[0, 0] * fb[1, 0]
+                _look_up(tables.mean, 0.5 * per_A * (d + scratch.distance[y]), n_mean, radial, t)
+                both = near[a, 0, 0] * near[b, 0, 0]
+                by_a, by_b = near[a, 1, 0] * near[b, 0, 0], near[a, 0, 0] * near[b, 1, 0]
                 half = 0.5 * per_A * both
                 for u in range(n_mean):
-                    radial[0, u] = both * values[u]
-                    radial[1, u] = by_a * values[u] + half * slopes[u]
-                    radial[2, u] = by_b * values[u] + half * slopes[u]
+                    value, slope = radial[t, 0, u], half * radial[t, 1, u]
+                    radial[t, 0, u] = both * value
+                    radial[t, 1, u] = by_a * value + slope
+                    radial[t, 2, u] = by_b * value + slope
             else:
                 for u in range(n_mean):
-                    radial[0, u] = fa[0, u] * fb[0, u]
-                    radial[1, u] = fa[1, u] * fb[0, u]
-                    radial[2, u] = fa[0, u] * fb[1, u]
+                    radial[t, 0, u] = near[a, 0, u] * near[b, 0, u]
+                    radial[t, 1, u] = near[a, 1, u] * near[b, 0, u]
+                    radial[t, 2, u] = near[a, 0, u] * near[b, 1, u]
             begin = first + tables.blocks[s, scratch.species[y]] * n_mean * n_angle
             for u in range(n_mean):
                 for v in range(n_angle):
-                    functions[begin + u * n_angle + v] += radial[0, u] * angle[0, v]
+                    functions[begin + u * n_angle + v] += radial[t, 0, u] * angle[t, 0, v]
             t += 1
 
 
 @njit(**OPTIONS)
 def _pull_triples(inner, tables, sizes, scratch):
     """Derivatives of the energy by the neighbours' vectors, from its gradient by the functions."""
-    per_cosine = 0.5 * (tables.angle.shape[0] - 1)
+    per_cosine = 0.5 * tables.angle.shape[0]
     n_mean, n_angle = len(sizes.mean), len(sizes.angle)
     first = tables.blocks.shape[0] * len(sizes.radial)
+    radial, angle = scratch.radial, scratch.angle
     g, t = scratch.gradient, 0
     for a in range(1, inner):
         x = scratch.inner[a]
@@ -251,17 +254,17 @@ def _pull_triples(inner, tables, sizes, scratch):
         along, px, py, pz = 0.0, 0.0, 0.0, 0.0
         for b in range(a):
             y = scratch.inner[b]
-            radial, angle, c = scratch.radial[t], scratch.angle[t], scratch.cosine[t]
+            c = scratch.cosine[t]
             begin = first + tables.blocks[s, scratch.species[y]] * n_mean * n_angle
             by_x, by_y, by_c = 0.0, 0.0, 0.0
             for u in range(n_mean):
                 of_value, of_slope = 0.0, 0.0
                 for v in range(n_angle):
-                    of_value += g[begin + u * n_angle + v] * angle[0, v]
-                    of_slope += g[begin + u * n_angle + v] * angle[1, v]
-                by_x += radial[1, u] * of_value
-                by_y += radial[2, u] * of_value
-                by_c += radial[0, u] * of_slope
+                    of_value += g[begin + u * n_angle + v] * angle[t, 0, v]
+                    of_slope += g[begin + u * n_angle + v] * angle[t, 1, v]
+                by_x += radial[t, 1, u] * of_value
+                by_y += radial[t, 2, u] * of_value
+                by_c += radial[t, 0, u] * of_slope
             by_c *= per_cosine
             turn_x, turn_y = by_c * per_x, by_c / scratch.distance[y]
             along += by_x - turn_x * c
@@ -287,24 +290,21 @@ def _atom(i, listed, x, species, tables, sizes, network, scratch, forces, virial
     _triples(inner, tables, sizes, scratch)
     energy = _network(network, own, scratch)
     repel = tables.repulsion.shape[2] > 0
-    per_A = (tables.repulsion.shape[2] - 1) / tables.cutoffs[0]
+    per_A = tables.repulsion.shape[2] / tables.cutoffs[0]
     g = scratch.gradient
     for m in range(count):
         s, d = scratch.species[m], scratch.distance[m]
         shortest[own, s] = min(shortest[own, s], d)
         along = 0.0
         for q in range(n_radial):
-            along += g[s * n_radial + q] * scratch.slope[m, q]
+            along += g[s * n_radial + q] * scratch.radial_of[m, 1, q]
         if repel:  # half of it here, half at the other atom
             u = d * per_A
-            k = min(int(u), tables.repulsion.shape[2] - 2)
-            f, h = u - k, 1 / per_A
-            t0, t1 = tables.repulsion[own, s, k, 0], tables.repulsion[own, s, k, 1] * h
-            t2, t3 = tables.repulsion[own, s, k + 1, 0], tables.repulsion[own, s, k + 1, 1] * h
-            e = 1 - f
-            value = (1 + 2 * f) * e * e * t0 + f * e * e * t1
-            value = (value + f * f * (3 - 2 * f) * t2 - f * f * e * t3) / d
-            slope = -6 * f * e * (t0 - t2) + (1 - 3 * f) * e * t1 + f * (3 * f - 2) * t3
+            k = min(int(u), tables.repulsion.shape[2] - 1)
+            f, c0, c1 = u - k, tables.repulsion[own, s, k, 0], tables.repulsion[own, s, k, 1]
+            c2, c3 = tables.repulsion[own, s, k, 2], tables.repulsion[own, s, k, 3]
+            value = (c0 + f * (c1 + f * (c2 + f * c3))) / d
+            slope = c1 + f * (2 * c2 + f * (3 * c3))
             energy += 0.5 * value
             along += 0.5 * (slope * per_A - value) / d
         for a in range(3):
@@ -382,13 +382,13 @@ def jacobians(listed, x, species, tables, sizes, scratch, functions, slopes, of_
     """
     of_triples[:] = 0.0
     n_mean, n_angle = len(sizes.mean), len(sizes.angle)
-    per_cosine = 0.5 * (tables.angle.shape[0] - 1)
+    per_cosine = 0.5 * tables.angle.shape[0]
     for i in range(len(listed.begin) - 1):
         count, inner = _neighbours(i, listed, x, species, tables, sizes, scratch)
         _triples(inner, tables, sizes, scratch)
         functions[i] = scratch.functions
         for m in range(count):
-            slopes[listed.begin[i] + m] = scratch.slope[m]
+            slopes[listed.begin[i] + m] = scratch.radial_of[m, 1]
         t = 0
         for a in range(1, inner):
             m = scratch.inner[a]

@@ -43,28 +43,42 @@ def tabulate(functions: AEVComputer, hyper: dict, numbers: list[int]) -> Tables:
         return angular.compute_radial(r[:, None], r[:, None])
 
     ani, pairs = hyper["functions"] == "ani", np.linspace(0, inner, SEGMENTS + 1)
-    repulsion = repulsion_tables(repulsion_of(hyper), numbers, cutoff, SEGMENTS)
+    repulsion = np.zeros((len(numbers), len(numbers), 0, 4))
+    if under := repulsion_of(hyper):
+        knots = np.moveaxis(repulsion_tables(under, numbers, cutoff, SEGMENTS), (2, 3), (0, 1))
+        repulsion = np.ascontiguousarray(
+            np.moveaxis(_cubics(knots, cutoff / SEGMENTS), (0, 1), (2, 3))
+        )
     return Tables(
         radial=_table(radial, np.linspace(0, cutoff, SEGMENTS + 1), ends=True),
         near=_table(fading if ani else squares, pairs, ends=True),
-        mean=_table(mean, pairs) if ani else np.empty((SEGMENTS + 1, 2, 0)),
+        mean=_table(mean, pairs) if ani else np.empty((SEGMENTS, 4, 0)),
         angle=_table(
             lambda c: angular.compute_cos_angles(c[:, None]), np.linspace(-1, 1, SEGMENTS + 1)
         ),
         cutoffs=np.array([cutoff, inner]),
-        repulsion=np.ascontiguousarray(repulsion),
+        repulsion=repulsion,
         blocks=functions.triu_index.numpy(),
     )
 
 
 def _table(function: Callable, knots: np.ndarray, ends: bool = False) -> np.ndarray:
-    """Values and slopes, times the spacing, of columns; zero at the last knot if it ``ends``."""
+    """Cubics of columns between knots, as of ``_cubics``; zero at the last knot if it ``ends``."""
     x = torch.from_numpy(knots)
     values, slopes = torch.func.jvp(function, (x,), (torch.ones_like(x),))
-    table = torch.stack([values, slopes * (knots[1] - knots[0])], dim=1).numpy().copy()
+    knot = torch.stack([values, slopes], dim=1).numpy().copy()
     if ends:
-        table[-1] = 0.0
-    return table
+        knot[-1] = 0.0
+    return _cubics(knot, knots[1] - knots[0])
+
+
+def _cubics(knots: np.ndarray, spacing: float) -> np.ndarray:
+    """Coefficients (K, 4, ...) of the cubics with values and slopes (K + 1, 2, ...) at knots."""
+    v, s = knots[:, 0], knots[:, 1] * spacing
+    rise = v[1:] - v[:-1]
+    return np.stack(
+        [v[:-1], s[:-1], 3 * rise - 2 * s[:-1] - s[1:], s[:-1] + s[1:] - 2 * rise], axis=1
+    )
 
 
 def sizes_of(tables: Tables) -> Sizes:
