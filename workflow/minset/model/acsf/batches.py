@@ -12,7 +12,8 @@ from ase.data import atomic_numbers
 from minset.evaluation import require_apart
 from minset.model.acsf.architecture import Acsf
 from minset.model.acsf.evaluator import by_first_atom, most_within, species_of
-from minset.model.acsf.kernels import Listed, jacobians, scratch
+from minset.model.acsf.kernels import jacobians
+from minset.model.acsf.layout import Listed, scratch
 from minset.model.acsf.tables import sizes_of, tabulate
 from minset.model.neighbours import VerletList
 from minset.model.repulsion import repulsion_of, repulsion_on

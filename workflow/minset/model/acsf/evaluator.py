@@ -19,7 +19,8 @@ from minset.evaluation import (
     shortest_distances,
 )
 from minset.model.acsf.architecture import Acsf
-from minset.model.acsf.kernels import Listed, Scratch, energies, scratch
+from minset.model.acsf.kernels import energies
+from minset.model.acsf.layout import Listed, Scratch, scratch
 from minset.model.acsf.tables import pack, sizes_of, tabulate
 from minset.model.neighbours import VerletList, undirected_pairs
 from minset.model.repulsion import repulsion_of, repulsion_on

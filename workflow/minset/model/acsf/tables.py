@@ -12,7 +12,7 @@ import torch
 from torchani.aev import AEVComputer
 
 from minset.model.acsf.architecture import Acsf, layers_of
-from minset.model.acsf.kernels import Network, Sizes, Tables
+from minset.model.acsf.layout import Network, Sizes, Tables
 from minset.model.repulsion import repulsion_of, repulsion_tables
 
 SEGMENTS = 1024  # forces are those of the functions to 1e-6 of them
