@@ -202,6 +202,11 @@ MODELS = {
         {"sparse_points": 16, "virial_sigma_eV_atom": 0.01},
         Accuracy(1e-6, 1e-8),
     ),
+    "acsf": (
+        {"hidden": [16]},
+        {"batch_size": 2, "max_epochs": 4, "learning_rate": 2e-3, "stress_weight": 1.0},
+        Accuracy(1e-5, 1e-7),
+    ),
 }
 
 # options of observables for a short run in a cell of 10 A

@@ -103,7 +103,7 @@ def clone(folder: Path) -> Path:
     quick = re.sub(r"TZV2P-MOLOPT-PBE-GTH-q\d", "SZV-MOLOPT-SR-GTH", path.read_text())
     path.write_text(quick.replace("  basis_set_file: BASIS_MOLOPT_UZH\n", ""))
     script(folder / "cp2k", CP2K.format(store=STORE))
-    for name in ("model/schnet/train.py", "select/novelty.py"):
+    for name in ("model/training.py", "select/novelty.py"):
         path = folder / "workflow/minset" / name
         source = path.read_text()
         assert "> CHECKPOINT_SECONDS:" in source

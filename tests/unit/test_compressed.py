@@ -7,12 +7,12 @@ from ase.build import bulk
 from conftest import numerical_force
 
 from minset.evaluation import Unusable
-from minset.model.repulsion import pair_energy, repulsion_of
+from minset.model.repulsion import pair_energy, repulsion_of, repulsion_table
 from minset.model.schnet.architecture import SIZES, build_model, hyper_of, load_model
 from minset.model.schnet.compress import ENERGY_TARGET_EV_ATOM, FORCE_TARGET_EV_A, compress
 from minset.model.schnet.compressed import load_compressed, save_compressed, tabulate
 from minset.model.schnet.evaluator import compressed_evaluator, schnetpack_evaluator
-from minset.model.schnet.tables import filter_table, hermite_weights, repulsion_table
+from minset.model.schnet.tables import filter_table, hermite_weights
 from minset.model.schnet.tabulated import weights_of
 
 OFFSETS = {"energy_offsets_eV": {"17": -2.5, "19": -1.5}}

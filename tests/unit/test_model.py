@@ -46,7 +46,10 @@ def test_the_kind_of_a_model_stands_in_its_description(model_folder, tmp_path):
     path.write_text(json.dumps(old))
     assert kind_of(path.parent) == "schnet", "a model of version 0.1"
     for content, message in (
-        (json.dumps(description | {"kind": "nequip"}), "of kind 'nequip', .* knows schnet, gap"),
+        (
+            json.dumps(description | {"kind": "nequip"}),
+            "of kind 'nequip', .* knows schnet, gap, acsf",
+        ),
         (json.dumps(description | {"kind": ["gap"]}), "of kind .'gap'."),
         (path.read_text()[:50], "cannot be read .*remove the folder and train it again"),
         ("[1, 2]", "cannot be read .*remove the folder and train it again"),

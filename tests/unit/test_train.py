@@ -24,7 +24,8 @@ from minset.model.schnet import COMPRESSED, HISTORY, WEIGHTS
 from minset.model.schnet.architecture import build_model, hyper_of, load_model
 from minset.model.schnet.batches import Batches
 from minset.model.schnet.evaluator import schnetpack_evaluator
-from minset.model.schnet.train import CHECKPOINT, SEGMENTS, _loss, train_network, train_schnet
+from minset.model.schnet.train import SEGMENTS, predict, train_network, train_schnet
+from minset.model.training import CHECKPOINT, loss_of
 
 TRAINING = {
     "batch_size": 2,
@@ -157,7 +158,9 @@ def test_frames_without_stress_teach_none(small_pool, kcl, tmp_path):
 
     def loss(frames, training):
         batches = Batches(frames, offsets, hyper, SEGMENTS, True, torch.device("cpu"))
-        return float(_loss(model, batches.of(np.arange(len(frames))), training)[0].detach())
+        return float(
+            loss_of(model, predict, batches.of(np.arange(len(frames))), training)[0].detach()
+        )
 
     of_stress = loss(labelled[:1], weighted) - loss(labelled[:1], TRAINING)
     assert of_stress > 0
@@ -175,8 +178,9 @@ def test_a_killed_training_ends_like_an_undisturbed_one(changes, frames, tmp_pat
 import sys
 sys.path[:0] = {[p for p in sys.path if p]!r}
 import minset.model.schnet.train as t
+import minset.model.training
 from minset.dataset import read_dataset
-t.CHECKPOINT_SECONDS = 0.0
+minset.model.training.CHECKPOINT_SECONDS = 0.0
 t.train_network(read_dataset("train.extxyz"), read_dataset("validation.extxyz"), {{"size": "small"}},
                 {TRAINING | {"max_epochs": 30} | changes!r}, seed=1, folder=sys.argv[1],
                 threads=1, provenance={{}})

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from minset.evaluation import Evaluator
-from minset.model import gap, schnet
+from minset.model import acsf, gap, schnet
 from minset.model.baseline import BASELINE, with_baseline
 from minset.model.record import DESCRIPTION
 
-MODELS = {"schnet": schnet.RECORD, "gap": gap.RECORD}
+MODELS = {"schnet": schnet.RECORD, "gap": gap.RECORD, "acsf": acsf.RECORD}
 
 
 def evaluator_of(

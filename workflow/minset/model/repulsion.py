@@ -143,6 +143,36 @@ def pair_energy(
     return _COULOMB_EV_A * exact[0] * exact[1] / distance * screening * switch
 
 
+def repulsion_table(
+    repulsion: Repulsion, z_i: int, z_j: int, cutoff_A: float, segments: int
+) -> np.ndarray:
+    """Values (eV A) and slopes (eV) of d U(d) at the knots for a pair of species.
+
+    The shape is (segments + 1, 2). U is ``pair_energy``. The factor d takes away
+    its pole, so that the table reaches down to d = 0.
+    """
+    # d U(d) at 0 is the limit of its neighbourhood
+    distance = np.linspace(0, cutoff_A, segments + 1)
+    distance[0] = 1e-9
+    d = torch.as_tensor(distance).requires_grad_()
+    values = d * pair_energy(repulsion, torch.tensor(z_i), torch.tensor(z_j), d)
+    (slopes,) = torch.autograd.grad(values.sum(), d)
+    table = np.stack([values.detach().numpy(), slopes.numpy()], axis=1)
+    table[-1] = 0.0
+    return table
+
+
+def repulsion_tables(
+    repulsion: Repulsion | None, numbers, cutoff_A: float, segments: int
+) -> np.ndarray:
+    """``repulsion_table`` of pairs of species, shape (S, S, segments + 1, 2); of None (S, S, 0, 2)."""
+    if repulsion is None:
+        return np.zeros((len(numbers), len(numbers), 0, 2))
+    return np.array(
+        [[repulsion_table(repulsion, a, b, cutoff_A, segments) for b in numbers] for a in numbers]
+    )
+
+
 def repulsion_on(
     repulsion: Repulsion, numbers, i, j, vectors
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from minset.evaluation import Evaluator
-from minset.model.record import DESCRIPTION, REPULSION, Model
+from minset.model.record import DESCRIPTION, REPULSION, TRAINING, Model
 
 WEIGHTS, HISTORY = "model.pt", "history.csv"
 COMPRESSED, COMPRESSION = "compressed.npz", "compression.csv"
 
 _positive = {"type": "number", "exclusiveMinimum": 0}
-_weight = {"type": "number", "minimum": 0}
 OPTIONS = {
     "size": {
         "enum": ["small", "medium", "large"],
@@ -25,36 +24,6 @@ OPTIONS = {
     },
     "cutoff_A": _positive | {"default": 6.0, "description": "Of interactions, in A"},
     "repulsion": REPULSION,
-}
-TRAINING = {
-    "batch_size": {
-        "type": "integer",
-        "minimum": 1,
-        "default": 4,
-        "description": "Frames of each step",
-    },
-    "learning_rate": _positive
-    | {
-        "default": 5e-4,
-        "description": "Of Adam; it falls to zero in the last quarter of the epochs",
-    },
-    "max_epochs": {
-        "type": "integer",
-        "minimum": 1,
-        "default": 2000,
-        "description": "Passes over the training frames; the learning rate is zero after the last",
-    },
-    "patience": {
-        "type": "integer",
-        "minimum": 1,
-        "description": "When given, the learning rate is halved instead, whenever the validation loss "
-        "stays for a third of so many epochs, and training stops when it stays for all",
-    },
-    "energy_weight": _weight
-    | {"default": 1.0, "description": "In the loss, of squared errors in (eV/atom)^2"},
-    "force_weight": _weight | {"default": 1.0, "description": "The same in (eV/A)^2"},
-    "stress_weight": _weight
-    | {"default": 1e3, "description": "The same in (eV/A^3)^2, where frames know their stress"},
 }
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from minset.files import written_aside
+from minset.model.repulsion import repulsion_tables
 from minset.model.schnet.passes import Layers
-from minset.model.schnet.tables import filter_table, repulsion_table
+from minset.model.schnet.tables import filter_table
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,6 @@ def tabulate(model: torch.nn.Module, description: dict, segments: int) -> Compre
     offsets = {int(z): value for z, value in description["energy_offsets_eV"].items()}
     numbers = sorted(offsets)
     cutoff = float(model.representation.cutoff)
-    repulsion = np.zeros((len(numbers), len(numbers), 0, 2))
-    if model.repulsion:
-        tables = [
-            [repulsion_table(model.repulsion, a, b, cutoff, segments) for b in numbers]
-            for a in numbers
-        ]
-        repulsion = np.array(tables)
     embedding, layers = tabulate_representation(model.representation, numbers, segments)
     readout = [layer.float() for layer in copy.deepcopy(model.output_modules[0]).outnet]
     return Compressed(
@@ -91,7 +85,7 @@ def tabulate(model: torch.nn.Module, description: dict, segments: int) -> Compre
         layers=layers,
         readout=tuple(np.ascontiguousarray(x.weight.detach().numpy().T) for x in readout),
         readout_bias=tuple(x.bias.detach().numpy() for x in readout),
-        repulsion=repulsion,
+        repulsion=repulsion_tables(model.repulsion, numbers, cutoff, segments),
     )
 
 

@@ -122,7 +122,7 @@ def find_pairs(
     cutoff, segments
         In A; intervals of the tables.
     repulsion
-        Tables of ``tables.repulsion_table``, shape (S, S, segments + 1, 2), or with no rows.
+        Of ``minset.model.repulsion.repulsion_tables``, shape (S, S, segments + 1, 2), or with no rows.
     near, vector, distance
         Filled: the pairs inside the cutoff, their r_j - r_i (p, 3) and distance (p,) in A.
     g_d_repulsion

@@ -7,10 +7,7 @@ interpolant is a cubic with continuous first derivative, so forces stay derivati
 
 import math
 
-import numpy as np
 import torch
-
-from minset.model.repulsion import Repulsion, pair_energy
 
 
 def filter_table(representation: torch.nn.Module, layer: int, segments: int) -> torch.Tensor:
@@ -48,25 +45,6 @@ def filter_table(representation: torch.nn.Module, layer: int, segments: int) -> 
     smooth, smooth_slope = 0.5 * (torch.cos(angle) + 1), -0.5 * math.pi / cutoff * torch.sin(angle)
     smooth[-1] = smooth_slope[-1] = 0.0
     return torch.stack([values * smooth, slopes * smooth + values * smooth_slope], dim=1)
-
-
-def repulsion_table(
-    repulsion: Repulsion, z_i: int, z_j: int, cutoff_A: float, segments: int
-) -> np.ndarray:
-    """Values (eV A) and slopes (eV) of d U(d) at the knots for a pair of species.
-
-    The shape is (segments + 1, 2). U is ``minset.model.repulsion.pair_energy``. The factor d takes away
-    its pole, so that the table reaches down to d = 0.
-    """
-    # d U(d) at 0 is the limit of its neighbourhood
-    distance = np.linspace(0, cutoff_A, segments + 1)
-    distance[0] = 1e-9
-    d = torch.as_tensor(distance).requires_grad_()
-    values = d * pair_energy(repulsion, torch.tensor(z_i), torch.tensor(z_j), d)
-    (slopes,) = torch.autograd.grad(values.sum(), d)
-    table = np.stack([values.detach().numpy(), slopes.numpy()], axis=1)
-    table[-1] = 0.0
-    return table
 
 
 def hermite_weights(distance: torch.Tensor, cutoff_A: float, segments: int):
