@@ -259,7 +259,7 @@ def test_damage_is_told_with_the_remedy(orders, file, change):
 
 
 def test_jobs_get_what_decides_only_where_something_is_published(study):
-    assert set(of_jobs(study)["kcl"]) == {"folder", "split", "labels", "selectors"}
+    assert set(of_jobs(study)["kcl"]) == {"folder", "split", "labels", "selectors", "certificates"}
     content = yaml.safe_load(STUDY)
     del content["published"]
     Path("config/studies/tiny.yaml").write_text(yaml.safe_dump(content))
