@@ -139,6 +139,7 @@ def test_what_is_no_file_of_version_0_1_stays_as_it_is(content):
 
 
 GAP = {"model": "gap"}
+ACSF = {"model": "acsf", "training": {"max_epochs": 10}}
 OWN = {"generator": "files", "path": str(CONFIG.parent / "README.md")}  # not read here
 POTCARS = Path(__file__).parents[1] / "fake_vasp/potcars"
 # labelers that need files, of which the content says nothing here
@@ -172,7 +173,11 @@ CHOICES = {
             "given": {"labels": {"labeler": "given"}, "pool": OWN},
         },
     ),
-    "models": ("models/small/model", "models.small.model", {"gap": {"models/small": GAP}}),
+    "models": (
+        "models/small/model",
+        "models.small.model",
+        {"gap": {"models/small": GAP}, "acsf": {"models/small": ACSF}},
+    ),
     "selectors": (
         "selectors/random/selector",
         "selectors.random.selector",

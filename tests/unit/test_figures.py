@@ -32,7 +32,8 @@ SMALL = {"selectors": ("rnd",), "sizes": (8,), "seeds": (1,), "models": ("small"
 def study_files(folder, small_pool, selectors, sizes, seeds, models) -> tuple[dict, dict]:
     """Tables of a study: single files, and tables of runs with what identifies each, by figure."""
     rng = np.random.default_rng(1)
-    errors, stability, tables = [], [], {"rdf": [], "msd": [], "loss": [], "parity": []}
+    errors, stability = [], []
+    tables = {name: [] for name in ("rdf", "msd", "loss", "parity", "equation_of_state")}
     for selector in selectors:
         for size in sizes:
             for seed in seeds:
@@ -161,9 +162,44 @@ def study_files(folder, small_pool, selectors, sizes, seeds, models) -> tuple[di
             ]
         ),
     }
+    content |= crystal_tables(engines, rng)
+    for engine in shown_engines(engines):
+        path, volume = folder / f"energy_volume-{engine}.csv", np.linspace(15, 25, 11)
+        curve = pd.DataFrame({"volume_A3_atom": volume, "energy_eV_atom": (volume - 20) ** 2 / 50})
+        curves = [curve.assign(structure=structure) for structure in ("rocksalt", "cesiumchloride")]
+        pd.concat(curves).to_csv(path, index=False)
+        tables["equation_of_state"].append((path, {"engine": engine}))
     for name, table in content.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     return {name: folder / f"{name}.csv" for name in content} | {"pool": pool}, tables
+
+
+def crystal_tables(engines: list[str], rng) -> dict[str, pd.DataFrame]:
+    """Tables of observables of force engines; one of them has no numbers."""
+    of_engines = pd.DataFrame(
+        {"engine": engines, "note": ["no minimum", *[""] * (len(engines) - 1)]}
+    )
+    value = np.where(of_engines["note"] == "", 20 + rng.normal(size=len(engines)), np.nan)
+    crystals = pd.concat(
+        of_engines.assign(structure=name) for name in ("rocksalt", "cesiumchloride")
+    )
+    twice = np.tile(value, 2)
+    return {
+        "relaxation": crystals.assign(
+            energy_eV_atom=-twice,
+            relative_energy_meV_atom=twice,
+            relative_to="rocksalt",
+            volume_A3_atom=twice,
+        ),
+        "equation_of_state": crystals.assign(bulk_modulus_GPa=twice),
+        "surface_energy": pd.concat(
+            of_engines.assign(facet="rocksalt100", atoms=atoms, surface_energy_J_m2=value / 50)
+            for atoms in ("unrelaxed", "relaxed")
+        ),
+        "elastic": crystals.assign(
+            **dict.fromkeys(("c11_GPa", "c12_GPa", "c44_GPa", "c_prime_GPa"), twice)
+        ),
+    }
 
 
 def draw(name: str, files: dict, tables: dict):
