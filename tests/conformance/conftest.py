@@ -5,7 +5,7 @@ import functools
 import certificate_frames
 import label
 import pytest
-from conftest import classically_labelled, label_settings
+from samples import classically_labelled, label_settings
 
 from conformance.examples import observable_settings
 from conformance.force_calls import off_its_sites

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import read_system
+from samples import read_system
 
 from conformance.force_calls import Accuracy
 from minset.observe import OBSERVABLES as OF_OBSERVABLES

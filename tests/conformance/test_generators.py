@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import read_system
+from samples import read_system
 
 from conformance.examples import SHORT, example
 from minset.pool import GENERATORS

@@ -11,7 +11,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import numerical_force
+from samples import numerical_force
 
 from conformance.examples import example
 from conformance.force_calls import off_its_sites

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import classically_labelled
+from samples import classically_labelled
 
 from conformance.examples import example
 from conformance.force_calls import CHECKS, off_its_sites

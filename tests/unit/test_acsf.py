@@ -15,7 +15,7 @@ import torch
 from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import classically_labelled
+from samples import classically_labelled
 
 from minset.dataset import write_dataset
 from minset.evaluation import Unusable

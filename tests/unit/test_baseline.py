@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from ase.build import bulk
-from conftest import classically_labelled
+from samples import classically_labelled
 from train import main as train_main
 
 from minset.dataset import write_dataset

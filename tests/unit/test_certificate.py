@@ -13,7 +13,7 @@ import pytest
 import select_frames
 from ase import Atoms
 from ase.build import bulk
-from conftest import write_random_pool
+from samples import write_random_pool
 from studies import STUDY, alter, mistakes
 from trajectories import trajectory_of, write_dump
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
-from conftest import read_system
+from samples import read_system
 
 from minset.pool.npt import run_npt
 from minset.potential.forces import evaluator

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from ase.build import bulk
-from conftest import numerical_force
+from samples import numerical_force
 
 from minset.evaluation import Unusable
 from minset.model.repulsion import pair_energy, repulsion_of, repulsion_table

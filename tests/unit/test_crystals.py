@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ase.build import bulk
-from conftest import read_system
+from samples import read_system
 from studies import STUDY, SYSTEM, alter, mistakes
 
 from minset.crystal import crystal, crystal_needs, lattice_constants_A, structures_of

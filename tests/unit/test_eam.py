@@ -8,7 +8,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.data import atomic_numbers
-from conftest import label_settings, read_system
+from samples import label_settings, read_system
 from scipy.optimize import minimize_scalar
 
 from minset.contacts import shortest_distances_of

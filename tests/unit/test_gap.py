@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import classically_labelled, numerical_force
+from samples import classically_labelled, numerical_force
 
 from minset.evaluation import Unusable
 from minset.md.engines import LIMITS, model_engine

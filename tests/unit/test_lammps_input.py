@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import label_settings
+from samples import label_settings
 
 from minset.contacts import closest_allowed_A, closest_matrix_A, shortest_distances_of
 from minset.evaluation import Unusable, require_usable

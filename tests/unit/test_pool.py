@@ -22,7 +22,7 @@ import znh5md
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import label_settings
+from samples import label_settings
 from trajectories import trajectory_of, write_dump
 
 from minset.label.potential import label

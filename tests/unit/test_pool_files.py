@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import classically_labelled
+from samples import classically_labelled
 
 from minset.pool.consistency import contradiction
 from minset.pool.files import plan, sample

@@ -2,7 +2,7 @@
 
 import pytest
 from ase.build import bulk
-from conftest import read_system
+from samples import read_system
 from scipy.optimize import minimize_scalar
 
 from minset.md.engines import potential_engine

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
-from conftest import read_system
+from samples import read_system
 
 from minset.md.engines import potential_engine
 from minset.md.run import Protocol, read_thermo, run_md

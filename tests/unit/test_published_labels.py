@@ -10,7 +10,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
-from conftest import label_settings
+from samples import label_settings
 from studies import CONFIG
 
 from minset.label import LABELERS

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import batch_of, numerical_force
 from matscipy.neighbours import neighbour_list
+from samples import batch_of, numerical_force
 
 from minset.md.session import load_atoms, open_lammps
 from minset.model.neighbours import VerletList, undirected_pairs

@@ -10,10 +10,10 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import write_random_pool
 from quests.compression.fps import msc_conditional
 from quests.descriptor import get_descriptors, get_descriptors_multicomponent
 from quests.entropy import entropy
+from samples import write_random_pool
 
 from minset.descriptor import DESCRIPTORS
 from minset.pool.store import read_frames, read_property, write_pool

@@ -175,7 +175,7 @@ import sys
 sys.path[:0] = {[p for p in sys.path if p]!r}
 from pathlib import Path
 import ase.io
-from conftest import read_system
+from samples import read_system
 from minset.md.engines import potential_engine
 from minset.md.run import Protocol, run_md
 protocol = Protocol("nvt", (1200.0, 1200.0), 30.0, 1.0, 0.05, 0.01, seed=4, checkpoint_ps=0.5)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import write_random_pool
+from samples import write_random_pool
 
 from minset.pool.store import read_property, write_pool
 from minset.select.candidates import Candidates

@@ -6,7 +6,7 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import batch_of
+from samples import batch_of
 
 from minset.model.offsets import energy_offsets
 from minset.model.repulsion import repulsion_on

@@ -14,7 +14,7 @@ import pytest
 import torch
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from conftest import classically_labelled
+from samples import classically_labelled
 
 from minset.dataset import write_dataset
 from minset.model import MODELS, evaluator_of
