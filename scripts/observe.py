@@ -14,9 +14,9 @@ def main(observable: str, settings: dict, system: dict, threads: int = 1, **file
     ----------
     files
         Of a trajectory ``trajectory``, ``thermo`` and ``verdict``; of a model ``model`` (its files)
-        and ``test``; of an engine ``model``, empty for the system's potential; of a certificate all of
-        these, ``labels`` and ``store``. And the path of each
-        table that the observable writes.
+        and ``test``; of an engine ``model``, empty for the system's potential; of a certificate those of
+        a trajectory and a model, ``labels`` and ``store``. And the path of each table that the
+        observable writes.
     """
     record = OBSERVABLES[observable]
     outputs = {name: files.pop(name) for name in record.tables}

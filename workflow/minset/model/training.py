@@ -119,6 +119,35 @@ def fit(
     return summary, pd.DataFrame(state["history"], columns=COLUMNS)
 
 
+def description_of(
+    hyper: dict,
+    training: dict,
+    offsets: dict[int, float],
+    left: dict[int, float],
+    provenance: dict,
+) -> dict:
+    """What a trained network says of itself, beside its kind.
+
+    Parameters
+    ----------
+    hyper
+        Its hyper-parameters.
+    training
+        Options, seed and summary of the training.
+    offsets, left
+        Energies in eV by atomic number: taken off before the training, and what that left.
+    provenance
+        As it is.
+    """
+    return {
+        "hyper": hyper,
+        "training": training,
+        "energy_offsets_eV": {str(z): energy + left[z] for z, energy in offsets.items()},
+        "units": {"energy": "eV", "length": "A"},
+        "provenance": provenance,
+    }
+
+
 def energies_left(model: torch.nn.Module, predict: Predict, batches: Batches) -> np.ndarray:
     """What a trained network leaves of the energies of its training frames in eV, shape (m,).
 

@@ -20,7 +20,7 @@ OPTIONS = {"fastmath": FAST, "error_model": "numpy", "cache": True, "nogil": Tru
 def _look_up(table, u, columns, rows, t):
     """Columns of a table at u segments in rows[t, 0], and their derivatives by u in rows[t, 1].
 
-    Not into slices: a slice counts its references, which takes longer than all of this.
+    Rows are written in place, not into slices, which count their references.
     """
     k = min(int(u), table.shape[0] - 1)
     f = u - k

@@ -12,7 +12,7 @@ from minset.model.acsf.batches import Batches
 from minset.model.acsf.predict import Standardized
 from minset.model.offsets import energy_offsets, require_trained, species_energies
 from minset.model.repulsion import with_floor
-from minset.model.training import CHECKPOINT, energies_left, fit
+from minset.model.training import CHECKPOINT, description_of, energies_left, fit
 
 
 def train_acsf(
@@ -68,13 +68,8 @@ def train_acsf(
     summary, history = fit(model, predict, batches, checks, training, seed, folder)
     left = species_energies(train, energies_left(model, predict, batches))
     predict.fold(model)
-    description = {
-        "hyper": hyper,
-        "training": training | {"seed": seed} | summary,
-        "energy_offsets_eV": {str(z): energy + left[z] for z, energy in offsets.items()},
-        "units": {"energy": "eV", "length": "A"},
-        "provenance": provenance,
-    }
+    trained = training | {"seed": seed} | summary
+    description = description_of(hyper, trained, offsets, left, provenance)
     write_csv(folder / HISTORY, history)
     save_model(folder, model, description)
     (folder / CHECKPOINT).unlink(missing_ok=True)

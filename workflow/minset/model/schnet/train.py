@@ -18,7 +18,7 @@ from minset.model.schnet.architecture import build_model, hyper_of, load_model, 
 from minset.model.schnet.batches import Batches
 from minset.model.schnet.compress import CHECK_FRAMES, compress
 from minset.model.schnet.tabulated import tabulated_predict
-from minset.model.training import CHECKPOINT, energies_left, fit
+from minset.model.training import CHECKPOINT, description_of, energies_left, fit
 
 SEGMENTS = 256  # of the filter tables in training: gradients are the network's to 1e-5
 
@@ -115,14 +115,8 @@ def train_network(
     model = build_model(hyper).to(device)
     summary, history = fit(model, predict, batches, checks, training, seed, folder)
     left = species_energies(train, energies_left(model, predict, batches))
-    offsets = {z: energy + left[z] for z, energy in offsets.items()}
-    description = {
-        "hyper": hyper,
-        "training": training | {"seed": seed} | summary,
-        "energy_offsets_eV": {str(z): e for z, e in offsets.items()},
-        "units": {"energy": "eV", "length": "A"},
-        "provenance": provenance,
-    }
+    trained = training | {"seed": seed} | summary
+    description = description_of(hyper, trained, offsets, left, provenance)
     write_csv(folder / HISTORY, history)
     save_model(folder, model.cpu(), description)
     (folder / CHECKPOINT).unlink(missing_ok=True)
