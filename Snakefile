@@ -12,9 +12,6 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
-report: "workflow/report/workflow.rst"
-
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/pool.smk"
 include: "workflow/rules/select.smk"
@@ -27,6 +24,10 @@ include: "workflow/rules/observe.smk"
 include: "workflow/rules/tables.smk"
 
 
+# what a report opens with, once a study has it
+report: Path(FRONT_PAGE).resolve() if Path(FRONT_PAGE).exists() else "workflow/report/workflow.rst"
+
+
 # with a profile for a cluster these run where Snakemake does: seconds each
 localrules:
     split,
@@ -35,6 +36,7 @@ localrules:
     observe_density,
     table,
     figure,
+    front_page,
 
 
 onstart:
@@ -46,6 +48,7 @@ rule all:
     input:
         every(FIGURE, figures_of(study), "pdf", "png"),
         every(TABLE, tables_of(study), "csv"),
+        FRONT_PAGE,
         left_missing,
 
 

@@ -35,6 +35,11 @@ COMPARISON = {
 }
 
 
+# tables from which a study is summed up
+SUMMARIZED = ("errors", "selection", "labels", "stability", "density", "diffusion", "conductivity")
+SUMMARIZED += ("rdf_peaks", "certificate")
+
+
 @dataclass(frozen=True)
 class Inputs:
     """Files that a table or a figure is made from, with ``{system}`` for the system's name.
@@ -247,6 +252,12 @@ def _against_random(files: dict, runs: list, options: dict) -> pd.DataFrame:
     return against_random(_read(files, "errors"), _read(files, "stability"), options["baseline"])
 
 
+def _summary(files: dict, runs: list, options: dict) -> pd.DataFrame:
+    from minset.compare.summary import summary
+
+    return summary({name: pd.read_csv(path) for name, path in files.items()})
+
+
 def _frames_needed(files: dict, runs: list, options: dict) -> pd.DataFrame:
     from minset.compare.learning import frames_needed
 
@@ -324,6 +335,16 @@ TABLES |= {
     )
     for name, files in collected_tables().items()
 }
+
+TABLES["summary"] = Table(
+    _from_tables(*SUMMARIZED, when=lambda study: True),
+    _summary,
+    "Of the largest training sets of each selector: errors on the test set and on the models' own runs, "
+    "stability, and what the simulations give, beside the labels (by the certificate), the reference "
+    "potentials and the experiment, with standard errors or 95 % limits. `differs_from` names those from "
+    "which a value differs beyond both 95 % intervals.",
+    "Summary",
+)
 
 
 def tables_of(study: Study) -> list[str]:

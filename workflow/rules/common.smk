@@ -43,6 +43,7 @@ STAGES = "pool selection label dataset model simulation observable figure table 
 POOL, SELECTION, LABEL, DATASET, MODEL, SIMULATION, OBSERVABLE, FIGURE, TABLE, LOG, BENCHMARK = (
     study.folder(stage) for stage in STAGES.split()
 )
+FRONT_PAGE = f"results/report-{study.name}.rst"
 LABEL_STORE = "results/{system}/label/store"
 MINSET = "../../envs/minset.yaml"
 # how labels are reached changes none of them: it reaches the jobs beside their parameters

@@ -59,3 +59,24 @@ rule figure:
         "Figure {wildcards.figure} of {wildcards.system}"
     script:
         "../../scripts/figure.py"
+
+
+# the summary and figures of each system -> what the report opens with
+rule front_page:
+    input:
+        summaries=every(TABLE, ["summary"], "csv"),
+        figures=every(FIGURE, figures_of(study), "png"),
+    output:
+        page=FRONT_PAGE,
+    params:
+        study=study.name,
+        description=study.settings["description"],
+        systems=list(study.systems),
+    log:
+        f"results/log/{study.name}/front_page.log",
+    conda:
+        MINSET
+    message:
+        "First page of the report"
+    script:
+        "../../scripts/front_page.py"
