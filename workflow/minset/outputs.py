@@ -39,6 +39,9 @@ COMPARISON = {
 SUMMARIZED = ("errors", "selection", "labels", "stability", "density", "diffusion", "conductivity")
 SUMMARIZED += ("rdf_peaks", "certificate")
 
+# a liquid is denser by some 0.5 % at this pressure, which is about what experiments are uncertain by
+AMBIENT_BAR = 100.0
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -60,7 +63,7 @@ class Table:
     """A table of a study.
 
     ``inputs(study)`` is empty where the study has no such table. ``make(files, runs, options)`` gets
-    paths and the columns of each run; its options are the ``baseline`` and the ``reference``.
+    paths and the columns of each run; its options are those of `table_options`.
     """
 
     inputs: Callable[[Study], Inputs]
@@ -127,7 +130,9 @@ def with_experiment(table: str) -> Callable[[dict, list, dict], pd.DataFrame]:
     def make(files: dict, runs: list, options: dict) -> pd.DataFrame:
         joined = [_collected(files, runs, options)]
         temperatures = {
-            row["simulation"]: row["temperature_K"] for _, row in runs if "simulation" in row
+            row["simulation"]: row["temperature_K"]
+            for _, row in runs
+            if row.get("simulation") not in (None, *options["under_pressure"])
         }
         for rows_at in experiments:
             about = [
@@ -359,6 +364,25 @@ def reference_of(study: Study, system: str, table: str) -> dict:
     return canonical(
         {key: without_comments(reference[key], {"source"}) for key in shown & reference.keys()}
     )
+
+
+def table_options(study: Study, system: str, table: str) -> dict:
+    """What a table needs beside its inputs.
+
+    The selector with which others are compared (``baseline``), the experimental fits (``reference``), and
+    the simulations to which these do not belong, being ``under_pressure``.
+    """
+    reference = reference_of(study, system, table)
+    simulations = study.settings["simulations"] if reference else {}
+    return {
+        "baseline": study.random_selector(),
+        "reference": reference,
+        "under_pressure": [
+            name
+            for name, settings in simulations.items()
+            if settings["ensemble"] == "npt" and settings["pressure_bar"] > AMBIENT_BAR
+        ],
+    }
 
 
 def make_table(name: str, paths: dict[str, Path], runs: list, options: dict) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from minset.label import LABELERS
 from minset.model import MODELS
 from minset.names import CERTIFICATE, HELD_OUT, certificate_name, dataset_of, is_model, set_row
 from minset.observe import OBSERVABLES, mdsuite
-from minset.outputs import TABLES, reference_of, tables_of
+from minset.outputs import TABLES, table_options, tables_of
 from minset.published import decides
 from minset.snakemake_inside import require_plain_python, uses_conda, without_rate_limit
 from minset.study import canonical, read_study

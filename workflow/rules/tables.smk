@@ -16,10 +16,7 @@ rule table:
     params:
         name=lambda w: w.table,
         rows=lambda w: [row for _, row in TABLES[w.table].inputs(study).runs],
-        options=lambda w: {
-            "baseline": study.random_selector(),
-            "reference": reference_of(study, w.system, w.table),
-        },
+        options=lambda w: table_options(study, w.system, w.table),
     wildcard_constraints:
         table=alternatives(tables_of(study)),
     log:

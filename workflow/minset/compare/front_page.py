@@ -49,9 +49,14 @@ def _figures(paths: list[Path]) -> list[dict]:
     by_name = {Path(path).stem: path for path in paths}
     shown = [name for name in FIRST_FIGURES if name in by_name][:FIGURES_SHOWN]
     return [
-        {"name": name, "data": b64encode(Path(by_name[name]).read_bytes()).decode()}
+        {"name": name, "data": _lines(b64encode(Path(by_name[name]).read_bytes()).decode())}
         for name in shown
     ]
+
+
+def _lines(text: str, width: int = 5000) -> str:
+    """Docutils refuses lines of more than 10 000 characters; line breaks mean nothing in an address."""
+    return "\n".join(text[i : i + width] for i in range(0, len(text), width))
 
 
 def _table(summary: pd.DataFrame) -> dict:
@@ -107,5 +112,5 @@ def with_error(value: float, stderr=math.nan, low=math.nan, high=math.nan) -> st
             return f"{value:.0f}({stderr:.0f})"
         return f"{value:.{digits}f}({round(stderr * 10**digits)})"
     if not math.isnan(low):
-        return f"{value:.3g} ({low:.3g}-{high:.3g})"
-    return f"{value:.3g}" if value != round(value) else f"{value:.0f}"
+        return f"{value:#.3g} ({low:#.3g}-{high:#.3g})"
+    return f"{value:#.3g}" if value != round(value) else f"{value:.0f}"

@@ -17,9 +17,11 @@ _MEASURED = (
     ("density", "g/cm^3", "density", "density_g_cm3", ()),
     ("self-diffusion", "1e-9 m^2/s", "diffusion", "diffusion_1e-9_m2_s", ("species",)),
     ("conductivity", "S/cm", "conductivity", "conductivity_S_cm", ()),
-    ("first peak at", "A", "rdf_peaks", "peak_r_A", ("pair",)),
-    ("first peak's height", "1", "rdf_peaks", "peak_g", ("pair",)),
+    ("first peak", "A", "rdf_peaks", "peak_r_A", ("pair",)),
+    ("height of first peak", "1", "rdf_peaks", "peak_g", ("pair",)),
 )
+OF_SIMULATION = ["simulation", "temperature_K", "engine"]
+OWN_RUN = (("force_rmse", "eV/A"), ("energy_bias", "meV/atom"))
 _ENERGY = "energy_rmse_meV_atom"
 COLUMNS = ["quantity", "unit", "of", "simulation", "temperature_K", "engine"]
 COLUMNS += ["value", "stderr", "low", "high", "runs", "note", "differs_from"]
@@ -38,23 +40,23 @@ def summary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     -------
     pd.DataFrame
         ``quantity``, ``unit``, ``of`` (species, pair), ``simulation``, ``temperature_K``, ``engine`` (a
-        model as ``<selector>, <frames> frames, <kind>``, a potential, ``labels``, ``experiment: <source>``),
-        ``value`` with ``stderr`` (of MD: standard error of one run, or of the mean over runs) or the 95 %
-        limits ``low`` and ``high``, number of ``runs``, a ``note`` in words (that on labels has no
-        engine), and ``differs_from``: the reference potentials, labels or experiments from which a model's
-        value differs beyond both 95 % intervals.
+        model as ``<selector>, <frames> frames, <kind>``, a potential, ``labels``, or
+        ``experiment: <source>``), ``value`` with ``stderr`` (of MD: standard error of one run, or of the
+        mean over runs) or the 95 % limits ``low`` and ``high``, number of ``runs``, a ``note`` in words
+        (that on labels has no engine), and ``differs_from``: the reference potentials, labels or
+        experiments from which a model's value differs beyond both 95 % intervals.
     """
     errors = tables["errors"]
-    errors = errors[errors["size"] == errors.groupby("selector")["size"].transform("max")]
+    errors = errors[errors["size"].eq(errors.groupby("selector")["size"].transform("max"))]
     names = _names(errors)
     rows = _labels(tables["labels"]) + _frames(tables["selection"], names) + _errors(errors, names)
     if "stability" in tables:
         rows += _stability(_named(tables["stability"], names))
+    if "certificate" in tables:
+        rows += _certificates(_named(tables["certificate"], names))
     for quantity, unit, table, column, of in _MEASURED:
         if table in tables:
             rows += _measured(_named(tables[table], names), quantity, unit, column, list(of))
-    if "certificate" in tables:
-        rows += _certificates(_named(tables["certificate"], names))
     result = pd.DataFrame(rows).reindex(columns=COLUMNS)
     result["differs_from"] = _differences(result, set(names.values()))
     return result
@@ -124,12 +126,13 @@ def _errors(errors: pd.DataFrame, names: dict[tuple, str]) -> list[dict]:
 
 
 def _stability(stability: pd.DataFrame) -> list[dict]:
+    """Stable runs of all simulations."""
     rows = []
-    for key, group in _grouped(stability, ["simulation", "temperature_K", "engine"]):
+    for key, group in _grouped(stability, ["engine"]):
         stable = int(group["stable"].sum())
         value = {"value": stable / len(group), "runs": len(group)}
-        row = {"quantity": "stable runs", "unit": "1", "note": f"{stable} of {len(group)}"}
-        rows.append(row | key | value)
+        rows.append({"quantity": "stable runs", "unit": "1"} | key | value)
+        rows[-1]["note"] = f"{stable} of {len(group)}"
     return rows
 
 
@@ -165,24 +168,24 @@ def _mean(values: pd.Series, stderrs: pd.Series | None) -> tuple[float, float]:
 def _certificates(table: pd.DataFrame) -> list[dict]:
     """Verdicts, and densities and pressures at the level of the labels, of all models in one."""
     rows = []
-    whole = table[table["quantity"] == "all"]
-    for key, group in _grouped(whole, ["simulation", "temperature_K", "engine"]):
-        note = "; ".join(dict.fromkeys(group["verdict"]))
+    judged = table[table["verdict"].notna() & table["quantity"].ne("all")]
+    whole = table[table["quantity"].eq("all")]
+    for key, group in _grouped(whole, OF_SIMULATION):
+        of_engine = judged[judged[OF_SIMULATION].eq(pd.Series(key)).all(axis=1)]
+        parts = of_engine.groupby("verdict", sort=False)["quantity"].unique()
+        note = "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in parts.items())
+        note = note.replace("_", " ") or "; ".join(dict.fromkeys(group["verdict"]))
         rows.append({"quantity": "certificate"} | key | {"note": note, "runs": len(group)})
+    for quantity, unit in OWN_RUN:
+        for key, group in _grouped(table[table["quantity"].eq(quantity)], OF_SIMULATION):
+            value, stderr = _mean(group["difference"], group["difference_stderr"])
+            name = f"{quantity.replace('_', ' ').replace('rmse', 'RMSE')} on own run"
+            about = {"quantity": name, "unit": unit, "runs": len(group)}
+            rows.append(about | key | {"value": value, "stderr": stderr})
     known = table[table["quantity"].isin(["density", "pressure"]) & table["labels"].notna()]
     for key, group in _grouped(known, ["quantity", "unit", "simulation", "temperature_K"]):
         value, stderr = _mean(group["labels"], group["labels_stderr"])
         rows.append(key | {"engine": LABELS, "value": value, "stderr": stderr, "runs": len(group)})
-    for key, group in _grouped(
-        table[table["quantity"].isin(["force_rmse", "energy_bias"])],
-        ["quantity", "unit", "simulation", "temperature_K", "engine"],
-    ):
-        value, stderr = _mean(group["difference"], group["difference_stderr"])
-        key["quantity"] = {
-            "force_rmse": "force RMSE on its own run",
-            "energy_bias": "energy bias on its own run",
-        }[key["quantity"]]
-        rows.append(key | {"value": value, "stderr": stderr, "runs": len(group)})
     return rows
 
 
