@@ -19,7 +19,8 @@ from trajectories import trajectory_of, write_dump
 
 from minset.md.trajectory import Trajectory, read_trajectory
 from minset.observe import mdsuite
-from minset.observe.rdf import partial_rdfs, rdf_peaks
+from minset.observe.rdf import partial_rdfs
+from minset.observe.rdf_peaks import rdf_peaks
 from minset.observe.transport import ionic_conductivity, self_diffusion
 
 REPOSITORY = Path(__file__).parents[2]

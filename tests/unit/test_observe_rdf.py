@@ -15,9 +15,9 @@ from minset.observe.rdf import (
     partial_rdfs,
     rdf_difference,
     rdf_differences,
-    rdf_peaks,
     run_rdfs,
 )
+from minset.observe.rdf_peaks import rdf_peaks
 
 
 def shaken(atoms: Atoms, charges: dict[str, float], amplitude: float = 0.05) -> Trajectory:
@@ -258,3 +258,25 @@ def test_a_cell_too_small_for_the_range_is_told_before_it_runs():
     (mistake,) = RECORD.mistakes(settings, {"ions": 100}, 15.9)
     assert mistake.startswith("ions: 100 ions make a cell of 15.90 A")
     assert "at most 7.95 A" in mistake
+
+
+def test_standard_errors_of_peaks_are_how_they_scatter():
+    rng = np.random.default_rng(3)
+    found = pd.concat(
+        [
+            rdf_peaks(rdf_table(R, liquid(4.6) + rng.normal(0, 0.02, len(R)), 0.02))
+            for _ in range(300)
+        ]
+    )
+    assert found["peak_r_A"].mean() == pytest.approx(4.6, abs=0.01)
+    for column, stderr in (("peak_r_A", "peak_r_stderr_A"), ("peak_g", "peak_g_stderr")):
+        assert found[stderr].mean() == pytest.approx(found[column].std(), rel=0.2)
+
+
+def test_noise_makes_no_peaks_and_no_coordination_numbers():
+    rng = np.random.default_rng(4)
+    for noise in (0.15, 0.5):
+        for _ in range(20):
+            (row,) = rdf_peaks(rdf_table(R, 1 + rng.normal(0, noise, len(R)), noise)).itertuples()
+            assert np.isnan(row.peak_r_A)
+            assert np.isnan(row.coordination_number)

@@ -5,20 +5,21 @@ A model here is all seeds and members of one selector, kind of model and the lar
 
 import math
 
-import numpy as np
 import pandas as pd
 
 from minset.compare.learning import learning_curve
 from minset.names import MOST_SHOWN, is_model, run_row
 
 LABELS, EXPERIMENT = "labels", "experiment"
-# quantity, its unit, table, column, and columns of what it is of; the last has no standard errors
+DIFFUSION = ("diffusion_1e-9_m2_s", "diffusion_stderr_1e-9_m2_s")
+CONDUCTIVITY = ("conductivity_S_cm", "conductivity_stderr_S_cm")
+# quantity, its unit, table, column, standard error, and the column of what it is of
 _MEASURED = (
-    ("density", "g/cm^3", "density", "density_g_cm3", ()),
-    ("self-diffusion", "1e-9 m^2/s", "diffusion", "diffusion_1e-9_m2_s", ("species",)),
-    ("conductivity", "S/cm", "conductivity", "conductivity_S_cm", ()),
-    ("first peak", "A", "rdf_peaks", "peak_r_A", ("pair",)),
-    ("height of first peak", "1", "rdf_peaks", "peak_g", ("pair",)),
+    ("density", "g/cm^3", "density", "density_g_cm3", "density_stderr_g_cm3", None),
+    ("self-diffusion", "1e-9 m^2/s", "diffusion", *DIFFUSION, "species"),
+    ("conductivity", "S/cm", "conductivity", *CONDUCTIVITY, None),
+    ("first peak", "A", "rdf_peaks", "peak_r_A", "peak_r_stderr_A", "pair"),
+    ("height of first peak", "1", "rdf_peaks", "peak_g", "peak_g_stderr", "pair"),
 )
 OF_SIMULATION = ["simulation", "temperature_K", "engine"]
 OWN_RUN = (("force_rmse", "eV/A"), ("energy_bias", "meV/atom"))
@@ -54,9 +55,10 @@ def summary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         rows += _stability(_named(tables["stability"], names))
     if "certificate" in tables:
         rows += _certificates(_named(tables["certificate"], names))
-    for quantity, unit, table, column, of in _MEASURED:
+    for quantity, unit, table, column, stderr, of in _MEASURED:
         if table in tables:
-            rows += _measured(_named(tables[table], names), quantity, unit, column, list(of))
+            measured = _measured(_named(tables[table], names), column, stderr, of)
+            rows += [{"quantity": quantity, "unit": unit} | row for row in measured]
     result = pd.DataFrame(rows).reindex(columns=COLUMNS)
     result["differs_from"] = _differences(result, set(names.values()))
     return result
@@ -136,30 +138,28 @@ def _stability(stability: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _measured(
-    table: pd.DataFrame, quantity: str, unit: str, column: str, of: list[str]
-) -> list[dict]:
+def _measured(table: pd.DataFrame, column: str, stderr: str, of: str | None) -> list[dict]:
     """Rows of a quantity of simulations, by the program that is first in its table."""
-    ours = ~table["engine"].eq(EXPERIMENT)
-    first = table.loc[ours, "source"].iloc[0] if ours.any() else None
-    name, _, rest = column.partition("_")
-    spread = f"{name}_stderr_{rest}"
+    if stderr not in table:  # of a study that began before there were some
+        table = table.assign(**{stderr: math.nan})
+    experiment = table["engine"].eq(EXPERIMENT)
+    first = table.loc[~experiment, "source"].head(1)
+    of_simulation = ["simulation", "temperature_K"] + ([of] if of else [])
     rows = []
-    of_simulation = ["simulation", "temperature_K", *of]
-    for key, group in _grouped(table[ours & table["source"].eq(first)], [*of_simulation, "engine"]):
-        value, stderr = _mean(group[column], group.get(spread))
-        rows.append(key | {"value": value, "stderr": stderr, "runs": len(group)})
-    for row in table[~ours].to_dict("records"):
-        about = {k: row[k] for k in of_simulation} | {"engine": f"{EXPERIMENT}: {row['source']}"}
-        rows.append(about | {"value": row[column], "stderr": row.get(spread)})
-    for row in rows:
-        row |= {"quantity": quantity, "unit": unit, "of": " ".join(row.pop(each) for each in of)}
-    return rows
+    ours = table[~experiment & table["source"].isin(first)]
+    for key, group in _grouped(ours, [*of_simulation, "engine"]):
+        value, error = _mean(group[column], group[stderr])
+        rows.append(key | {"value": value, "stderr": error, "runs": len(group)})
+    for row in table[experiment].to_dict("records"):
+        about = {key: row[key] for key in of_simulation}
+        about["engine"] = f"{EXPERIMENT}: {row['source']}"
+        rows.append(about | {"value": row[column], "stderr": row[stderr]})
+    return [row | {"of": row.get(of, "")} for row in rows]
 
 
-def _mean(values: pd.Series, stderrs: pd.Series | None) -> tuple[float, float]:
+def _mean(values: pd.Series, stderrs: pd.Series) -> tuple[float, float]:
     """Mean over runs and its standard error: what differs between runs, or at least their own."""
-    own = math.nan if stderrs is None else math.sqrt(np.sum(stderrs**2)) / len(values)
+    own = math.sqrt((stderrs**2).sum(skipna=False)) / len(values)
     between = values.std() / math.sqrt(len(values)) if len(values) > 1 else math.nan
     known = [error for error in (own, between) if not math.isnan(error)]
     return values.mean(), max(known, default=math.nan)

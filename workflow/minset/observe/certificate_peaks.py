@@ -8,7 +8,8 @@ import pandas as pd
 
 from minset.md.trajectory import Trajectory
 from minset.observe.certificate_rows import Labelled, reweighting_of
-from minset.observe.rdf import BLOCKS, PEAK_PROMINENCE, rdfs_of_parts, smoothed, vertex
+from minset.observe.rdf import BLOCKS, rdfs_of_parts
+from minset.observe.rdf_peaks import PEAK_PROMINENCE, smoothed, vertex
 from minset.observe.reweighting import effective_frames, labels_mean, standard_error
 
 AROUND_A = 0.6  # of the model's peak, where that of the labels is looked for

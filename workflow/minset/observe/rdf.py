@@ -9,10 +9,9 @@ import pandas as pd
 
 from minset.md.trajectory import Trajectory, ordered_species, read_trajectory, to_universe
 from minset.names import is_model
+from minset.observe.rdf_peaks import rdf_peaks
 from minset.observe.record import Observable, Table, without_rows
 
-PEAK_PROMINENCE = 0.1
-SMOOTHING_A = 0.3
 CLOSEST_G = 0.01
 BLOCKS = 5
 
@@ -179,48 +178,6 @@ def run_rdfs(path: str | Path, stable: bool, range_A: float, bins: int) -> pd.Da
     return rdfs.assign(stable=stable, frames=frames)
 
 
-def rdf_peaks(rdfs: pd.DataFrame) -> pd.DataFrame:
-    """First peak, first minimum behind it and first coordination number of each pair.
-
-    Positions come from the RDF smoothed over 0.3 A (Savitzky-Golay, cubic), so that noise of
-    single bins makes no peak; a peak counts when it stands out by at least 0.1.
-
-    Parameters
-    ----------
-    rdfs
-        Table of `partial_rdfs`.
-
-    Returns
-    -------
-    pd.DataFrame
-        ``pair``, ``peak_r_A``, ``peak_g``, ``minimum_r_A``, ``minimum_g`` and
-        ``coordination_number`` (ions of the second species closer than the minimum); NaN where
-        the range shows no peak or no minimum behind it.
-    """
-    from scipy.signal import find_peaks
-
-    rows = []
-    for pair, rdf in rdfs.groupby("pair", sort=False):
-        r, g = rdf["r_A"].to_numpy(), rdf["g"].to_numpy()
-        smooth = smoothed(r, g)
-        row = {"pair": pair} | dict.fromkeys(
-            ("peak_r_A", "peak_g", "minimum_r_A", "minimum_g", "coordination_number"), np.nan
-        )
-        peaks, _ = find_peaks(smooth, prominence=PEAK_PROMINENCE)
-        if len(peaks):
-            row["peak_r_A"], row["peak_g"] = vertex(r, smooth, peaks[0])
-            end = peaks[1] if len(peaks) > 1 else len(r) - 1
-            lowest = peaks[0] + int(np.argmin(smooth[peaks[0] : end + 1]))
-            # At the end of the range g still falls: that is no minimum.
-            if lowest < len(r) - 1:
-                row["minimum_r_A"], row["minimum_g"] = vertex(r, smooth, lowest)
-                row["coordination_number"] = np.interp(
-                    row["minimum_r_A"], r + (r[1] - r[0]) / 2, rdf["coordination_number"]
-                )
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
 def rdf_difference(rdfs: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     r"""How far RDFs are from those of a reference potential.
 
@@ -305,24 +262,6 @@ def rdf_differences(paths: list[str], rows: list[dict]) -> pd.DataFrame:
                 difference.insert(position, key, value)
             tables.append(difference)
     return pd.concat(tables[1:] or tables, ignore_index=True)
-
-
-def smoothed(r: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """RDF (bins,) after a cubic Savitzky-Golay filter of 0.3 A, where that spans enough bins."""
-    from scipy.signal import savgol_filter
-
-    window = round(SMOOTHING_A / (r[1] - r[0])) // 2 * 2 + 1
-    return savgol_filter(g, window, 3) if 5 <= window <= len(g) else g
-
-
-def vertex(r: np.ndarray, g: np.ndarray, index: int) -> tuple[float, float]:
-    """Position and height of the parabola through a bin and its two neighbours."""
-    if not 0 < index < len(r) - 1:
-        return float(r[index]), float(g[index])
-    left, middle, right = g[index - 1 : index + 2]
-    curvature = left - 2 * middle + right
-    shift = 0.5 * (left - right) / curvature if curvature else 0.0
-    return float(r[index] + shift * (r[1] - r[0])), float(middle - 0.25 * (left - right) * shift)
 
 
 RECORD = Observable(
