@@ -237,10 +237,10 @@ def test_a_pool_of_0_1_can_be_kept_and_the_study_says_how(tmp_path):
 
 def test_the_labelers_that_the_readme_shows_are_right(config):
     """But for folders and files, which are not there."""
-    text = (CONFIG.parent / "README.md").read_text()
+    text = (CONFIG / "README.md").read_text()
     shown = re.findall(
         "(?m)^    (?!make ).*\n",
-        text.partition("### My code is not CP2K")[2].partition("\n### ")[0],
+        text.partition("## My code is not CP2K")[2].partition("\n## ")[0],
     )
     sections, _, labels = "".join(line[4:] for line in shown).partition("# config/studies")
     alter(config, SYSTEM, yaml.safe_load(sections))
