@@ -6,6 +6,7 @@ force calls, and a list is a small part of the steps that it serves.
 """
 
 import numpy as np
+from numba import njit
 from vesin import NeighborList
 
 from minset.evaluation import require_apart, require_usable
@@ -135,3 +136,17 @@ def undirected_pairs(
     i, j, vectors = search.compute(points=positions, box=cell, periodic=True, quantities="ijD")
     require_apart(np.sqrt(np.einsum("pd,pd->p", vectors, vectors)))
     return i.astype(np.int64), j.astype(np.int64), vectors
+
+
+@njit(cache=True, nogil=True)
+def sorted_rows(i, n):
+    """Order that sorts pairs by their atom i (n atoms), and where each atom's pairs begin, (n + 1,)."""
+    begin = np.zeros(n + 1, np.int64)
+    for a in i:
+        begin[a + 1] += 1
+    begin = np.cumsum(begin)
+    place, order = begin[:-1].copy(), np.empty(len(i), np.int64)
+    for p in range(len(i)):
+        order[place[i[p]]] = p
+        place[i[p]] += 1
+    return order, begin

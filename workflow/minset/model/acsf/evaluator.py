@@ -22,9 +22,8 @@ from minset.model.acsf.architecture import Acsf
 from minset.model.acsf.kernels import energies
 from minset.model.acsf.layout import Listed, Scratch, scratch
 from minset.model.acsf.tables import pack, sizes_of, tabulate
-from minset.model.neighbours import VerletList, undirected_pairs
+from minset.model.neighbours import VerletList, sorted_rows, undirected_pairs
 from minset.model.repulsion import repulsion_of, repulsion_on
-from minset.model.schnet.kernels import sorted_rows
 
 
 def compiled_evaluator(

@@ -15,11 +15,11 @@ from minset.evaluation import (
     require_known,
     shortest_distances,
 )
-from minset.model.neighbours import VerletList
+from minset.model.neighbours import VerletList, sorted_rows
 from minset.model.schnet import passes
 from minset.model.schnet.architecture import predict
 from minset.model.schnet.compressed import Compressed
-from minset.model.schnet.kernels import Near, sorted_rows
+from minset.model.schnet.kernels import Near
 
 ROWS_PER_BLOCK = 256  # atoms whose features stay in the processor's cache
 

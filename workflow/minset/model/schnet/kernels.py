@@ -232,17 +232,3 @@ def scale(g, sigma):
     for a in range(g.shape[0]):
         for f in range(g.shape[1]):
             g[a, f] *= sigma[a, f]
-
-
-@njit(**OPTIONS)
-def sorted_rows(i, n):
-    """Order that sorts pairs by their atom i (n atoms), and where each atom's pairs begin, (n + 1,)."""
-    begin = np.zeros(n + 1, np.int64)
-    for a in i:
-        begin[a + 1] += 1
-    begin = np.cumsum(begin)
-    place, order = begin[:-1].copy(), np.empty(len(i), np.int64)
-    for p in range(len(i)):
-        order[place[i[p]]] = p
-        place[i[p]] += 1
-    return order, begin
