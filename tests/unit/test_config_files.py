@@ -108,10 +108,12 @@ def test_trainings_of_version_0_1_keep_the_defaults_of_then(config):
     study, _ = load_study("demo-classical", config, said.append)
     then = {"patience": 200, "stress_weight": 0.0}
     assert study["models"]["small"]["training"].items() >= (training | then).items()
+    assert study["models"]["small"]["repulsion"] == "zbl"
     assert "models.small.training.patience was 200 by default" in said[0]
     alter(config, STUDY, {"labels": {"labeler": "potential"}})
     today, _ = load_study("demo-classical", config, said.append)
     assert "patience" not in today["models"]["small"]["training"], "a file of today"
+    assert today["models"]["small"]["repulsion"] == "floor"
     assert today["models"]["small"]["training"]["stress_weight"] == 1000
 
 

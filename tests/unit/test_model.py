@@ -66,10 +66,10 @@ def test_the_kind_of_a_model_stands_in_its_description(model_folder, tmp_path):
         kind_of(path.parent)
 
 
-def test_options_have_the_units_and_defaults_of_version_0_1():
+def test_options_have_their_units_and_defaults():
     schnet, gap = MODELS["schnet"], MODELS["gap"]
     assert schnet.options["size"]["enum"] == list(SIZES)
-    assert defaults_of(schnet.options) == {"cutoff_A": 6.0, "repulsion": "zbl"}
+    assert defaults_of(schnet.options) == {"cutoff_A": 6.0, "repulsion": "floor"}
     assert defaults_of(schnet.training)["max_epochs"] == 2000
     assert "patience" not in defaults_of(schnet.training), "the rate falls to zero by default"
     assert defaults_of(gap.options)["atom_sigma_A"] == 0.825

@@ -8,6 +8,7 @@ from pathlib import Path
 _FORM = "born-mayer-huggins-tosi-fumi"
 # defaults of then: the learning rate was halved on plateaus, stresses were not learned
 _TRAINING = {"patience": 200, "stress_weight": 0.0}
+_REPULSION = "zbl"
 
 
 def upgraded(content, kind: str) -> tuple:
@@ -43,7 +44,7 @@ def _study(content: dict) -> list[str]:
         labels["labeler"] = "potential"
         renamed.append("labels.labeler: lammps is potential")
     if renamed:
-        renamed += _training(content.get("models"))
+        renamed += _models(content.get("models"))
     simulations = content.get("simulations")
     for name, simulation in simulations.items() if isinstance(simulations, dict) else ():
         npt = isinstance(simulation, dict) and simulation.get("ensemble") == "npt"
@@ -53,11 +54,16 @@ def _study(content: dict) -> list[str]:
     return renamed
 
 
-def _training(models) -> list[str]:
-    """Give SchNets of version 0.1 what their training had without saying so."""
+def _models(models) -> list[str]:
+    """Give models of version 0.1 what they had without saying so."""
     renamed = []
     for name, model in models.items() if isinstance(models, dict) else ():
-        if not isinstance(model, dict) or model.get("model", "schnet") != "schnet":
+        if not isinstance(model, dict):
+            continue
+        if "repulsion" not in model:
+            model["repulsion"] = _REPULSION
+            renamed.append(f"models.{name}.repulsion was {_REPULSION} by default")
+        if model.get("model", "schnet") != "schnet":
             continue
         training = model.setdefault("training", {})
         for key, value in _TRAINING.items() if isinstance(training, dict) else ():

@@ -11,7 +11,7 @@ from minset.evaluation import Evaluator
 DESCRIPTION = "model.json"  # in the folder of every model; its ``kind`` is a name of ``MODELS``
 REPULSION = {
     "enum": ["floor", "none", "zbl"],
-    "default": "zbl",
+    "default": "floor",
     "description": "Universal repulsion under the model, against collapse: zbl up to the cutoff, floor "
     "below the shortest labelled distance of each pair of elements alone; none as in the papers",
 }
