@@ -1,15 +1,16 @@
-"""Descriptors of the environments of atoms, by quests (BSD licence), for selector ``entropy_gain``."""
+"""Descriptors of the environments of atoms, as quests has them, for selector ``entropy_gain``."""
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from quests.descriptor import descriptor_pbc
 from quests.entropy import get_bandwidth
+from vesin import NeighborList
 
 from minset.pool.store import read_geometries, read_numbers
 from minset.select.candidates import Candidates
+from minset.select.environment_kernels import describe_atoms
 
 FRAMES_PER_BATCH = 64
 FILE = "environments.f32"
@@ -103,13 +104,11 @@ def _describe(
     positions: np.ndarray, cell: np.ndarray, numbers: np.ndarray, several: bool, options: dict
 ) -> np.ndarray:
     """Environments of one frame, shape (atoms, columns), atoms by species."""
-
-    def describe(x):
-        parts = descriptor_pbc(x, cell, options["neighbours"], options["cutoff_A"])
-        return np.concatenate(parts, axis=1)
-
-    everything = describe(positions)
-    if not several:
-        return everything
-    members = [np.flatnonzero(numbers == z) for z in np.unique(numbers)]
-    return np.concatenate([np.hstack([everything[m], describe(positions[m])]) for m in members])
+    k, cutoff = options["neighbours"], options["cutoff_A"]
+    search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=1)
+    i, *near = search.compute(positions, cell, periodic=True, quantities="ijDd")
+    begin = np.searchsorted(i, np.arange(len(positions) + 1))
+    x = np.empty((2 if several else 1, len(positions), 2 * k - 1))
+    for own_kind, part in enumerate(x):
+        describe_atoms(begin, *near, numbers, bool(own_kind), k, cutoff, part)
+    return np.concatenate(x, axis=1)[np.argsort(numbers, kind="stable")]
