@@ -63,12 +63,14 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     mistakes += _potential_mistakes(study, system, system_path)
     mistakes += _density_mistakes(study, system)
     mistakes += pool_mistakes(study)
+    generator = registry("generators")[study["pool"]["generator"]]
+    mistakes += [f"pool.{m}" for m in generator.mistakes(study["pool"], system)]
     for name in study["selectors"]:
         mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name)]
     mistakes += _more_seeds_mistakes(study)
     labeler = registry("labelers")[study["labels"]["labeler"]]
     settings = study["labels"]["settings"]
-    if labeler.needs_labels and not registry("generators")[study["pool"]["generator"]].has_labels:
+    if labeler.needs_labels and not generator.has_labels:
         mistakes.append(
             f"labels.labeler: {labeler.name} takes labels that frames come with, and those of "
             f"{study['pool']['generator']} (pool.generator) have none of DFT; take frames from files, "
