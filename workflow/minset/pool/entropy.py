@@ -226,10 +226,10 @@ def mistakes(settings: dict, system: dict) -> list[str]:
                 f"{density * CLOSE_PACKED * volume / spheres:.3g} g/cm^3, or smaller radii_A"
             )
         elif shortest < 2 * cutoff:
+            least = math.ceil(len(symbols) * (2 * cutoff / shortest) ** 3)
             found.append(
                 f"ions: at {density:g} g/cm^3 the cell is {shortest:.2f} A wide, less than 2 cutoffs of "
-                f"{cutoff:.2f} A; take at least {math.ceil(len(symbols) * (2 * cutoff / shortest) ** 3)}, or a "
-                "smaller cutoff_A"
+                f"{cutoff:.2f} A; take at least {least}, or a smaller cutoff_A"
             )
     return found
 
