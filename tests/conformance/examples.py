@@ -238,7 +238,9 @@ DIMENSIONLESS |= {"weight", "largest_weight", "effective_frames", "bulk_modulus_
 # those of a table with a row for each quantity, whose column `unit` has it
 IN_UNIT = {"model", "labels", "difference", "test_set", "tolerance"}
 # of standard deviations, and of nats
-DIMENSIONLESS |= {f"{name}{end}" for name in ("mean", "median", "maximum") for end in ("", "_low", "_high")}
+DIMENSIONLESS |= {
+    f"{name}{end}" for name in ("mean", "median", "maximum") for end in ("", "_low", "_high")
+}
 DIMENSIONLESS |= {"entropy", "entropy_stddev", "value", "density"}
 DIMENSIONLESS |= IN_UNIT | {f"{name}_stderr" for name in IN_UNIT}
 

@@ -218,7 +218,7 @@ def test_a_salt_has_its_composition_and_its_frames_pass_as_a_pool(tmp_path):
             r"densities_g_cm3: 30 g/cm\^3 leaves no room: .*74% are poss",
         ),
         (
-            {"ions": 8},
+            {"ions": 4},
             "ions: at 4 g/cm.3 the cell is .* less than 2 cutoffs of 3.90 A; take at least",
         ),
         ({"radii_A": {"Fe": 1.0}}, "radii_A.Fe: the system has no Fe, it has W"),

@@ -118,9 +118,9 @@ RECORD = Observable(
     observe=observe_coverage,
     caption="Sets of frames seen by the descriptor of their atoms, its components with zero mean and "
     "unit variance in one set. `coverage`: distance from environments of a testing set to the nearest "
-    "of the training set, drawn again and again; mean, median and maximum, averaged over the draws, and the "
-    "range of 95 % of these. `coverage_sets`: mean over frames of the entropy of their environments, in "
-    "nats.",
+    "of the training set, drawn again and again; mean, median and maximum, averaged over the draws, and "
+    "the range of 95 % of these. `coverage_sets`: mean over frames of the entropy of their environments, "
+    "in nats.",
     options={
         "sets": {
             "type": "object",
@@ -152,6 +152,7 @@ RECORD = Observable(
         "splits": _COUNT | {"default": 50, "description": "Draws; 1000 in the paper"},
         "seed": _COUNT | {"default": 1, "description": "Of the draws"},
     },
+    mistakes=mistakes,
     seconds=lambda atoms: 120.0 + 1e-4 * atoms,
     megabytes=lambda atoms: atoms / 1000,
 )
