@@ -129,13 +129,13 @@ RECORD = Observable(
                 "type": "object",
                 "additionalProperties": False,
                 "properties": {
-                    "runs": _PATTERNS,
-                    "selection": _NAME,
-                    "files": _PATTERNS,
+                    "runs": _PATTERNS | {"description": "Names, or patterns like K0-*"},
+                    "selection": _NAME
+                    | {"description": "Like random-n16-s1, with its smaller sizes"},
+                    "files": _PATTERNS | {"description": "That ASE reads, or H5MD"},
                 },
             },
-            "description": "Each of some runs of the pool (names or patterns like K0-*), of a selection "
-            "like random-n16-s1 with its smaller sizes, or of files that ASE reads",
+            "description": "Each of some runs of the pool, of a selection, or of the user's files",
         },
         "reference": _NAME
         | {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from minset.descriptor.bispectrum import CHOICE
 from minset.descriptor.bispectrum_tables import names
-from minset.pool.plan import OF_EACH_RUN, seed_of
+from minset.pool.plan import OF_EACH_RUN, SEED, seed_of
 from minset.pool.record import Generator, Sampled
 from minset.system import composition, covalent_contact_A, mass_of, pair_names, species_of
 from minset.units import volume_A3
@@ -132,7 +132,7 @@ OPTIONS = OF_EACH_CYCLE | {
         "default": 1,
         "description": "With every K and density, jobs of their own",
     },
-    "seed": {"type": "integer", "minimum": 1, "maximum": 2147483647},
+    "seed": SEED,
 }
 
 

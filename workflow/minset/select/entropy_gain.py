@@ -36,7 +36,7 @@ def select_entropy_gain(candidates: Candidates, n: int, seed: int, options: dict
     seed
         Of the first pick, and of the order among frames with equal gains.
     options
-        As in ``RECORD``; ``bandwidth_inverse_A`` is h.
+        As in ``RECORD``; ``bandwidth_inverse_A`` is h, of descriptors ``bandwidth``.
 
     Returns
     -------
@@ -44,12 +44,16 @@ def select_entropy_gain(candidates: Candidates, n: int, seed: int, options: dict
         ``pick``, ``frame`` and ``score``: the gain in nats; NaN for the first.
     """
     from minset.model.schnet.passes import use_threads
-    from minset.select.environments import environments
+    from minset.select.environments import described_environments, environments
 
     use_threads(candidates.threads)
     frames = np.sort(candidates.frames)
-    x_of = environments(candidates, options)
-    bandwidth = options.get("bandwidth_inverse_A") or x_of.bandwidth_inverse_A
+    if options.get("environments") == "descriptors":
+        x_of = described_environments(candidates)
+        bandwidth = options.get("bandwidth") or x_of.bandwidth
+    else:
+        x_of = environments(candidates, options)
+        bandwidth = options.get("bandwidth_inverse_A") or x_of.bandwidth
     starts = x_of.starts
     kinds = np.unique(x_of.numbers)
 
@@ -102,7 +106,7 @@ def _kernel_sums(x: dict, picked: list[dict], bandwidth: float) -> np.ndarray:
     picked
         The same of the frames whose environments are the y.
     bandwidth
-        h, in 1/A.
+        h, in the units of the environments.
     """
     from quests.entropy import kernel_sum
 
@@ -116,11 +120,22 @@ def _kernel_sums(x: dict, picked: list[dict], bandwidth: float) -> np.ndarray:
 
 RECORD = Selector(
     options={
+        "environments": {
+            "enum": ["quests", "descriptors"],
+            "description": "Seen by quests' descriptor, or by the study's `descriptors` of atoms; quests "
+            "when absent",
+        },
+        "bandwidth": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "Of the kernel of descriptors, in their standard deviations; by Scott's rule "
+            "when absent",
+        },
         "neighbours": {
             "type": "integer",
             "minimum": 2,
             "default": 32,
-            "description": "Nearest atoms that describe an environment",
+            "description": "Nearest atoms that describe an environment of quests",
         },
         "cutoff_A": {
             "type": "number",
@@ -136,5 +151,5 @@ RECORD = Selector(
         },
     },
     select=select_entropy_gain,
-    needs=lambda options: set(),
+    needs=lambda options: {"atoms"} if options.get("environments") == "descriptors" else set(),
 )
