@@ -1,4 +1,4 @@
-"""Compute an observable of a trajectory, of a model, of both with labels, or of a force engine."""
+"""Compute an observable of a trajectory, of a model, of both with labels, of an engine or of frames."""
 
 import json
 from pathlib import Path
@@ -15,8 +15,8 @@ def main(observable: str, settings: dict, system: dict, threads: int = 1, **file
     files
         Of a trajectory ``trajectory``, ``thermo`` and ``verdict``; of a model ``model`` (its files)
         and ``test``; of an engine ``model``, empty for the system's potential; of a certificate those of
-        a trajectory and a model, ``labels`` and ``store``. And the path of each table that the
-        observable writes.
+        a trajectory and a model, ``labels`` and ``store``; of frames see ``minset.observe.coverage``. And
+        the path of each table that the observable writes.
     """
     record = OBSERVABLES[observable]
     outputs = {name: files.pop(name) for name in record.tables}

@@ -4,18 +4,21 @@ import functools
 
 import certificate_frames
 import label
+import pandas as pd
 import pytest
 from samples import classically_labelled, label_settings
 
 from conformance.examples import observable_settings
 from conformance.force_calls import off_its_sites
 from minset.dataset import write_dataset
+from minset.descriptor import DESCRIPTORS
 from minset.files import write_json
 from minset.md.engines import potential_engine
 from minset.md.files import THERMO, TRAJECTORY
 from minset.md.melt import melt
 from minset.md.run import Protocol, run_md
 from minset.observe import OBSERVABLES
+from minset.pool.store import read_frames, summary
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +59,8 @@ def source(simulated, model_folder, small_pool, kcl, al, tmp_path_factory):
             return simulated(case, record.ensembles[0])
         if record.of == "engine":
             return {"salt": kcl, "metal": al}[case], {"model": None}
+        if record.of == "frames":
+            return kcl, sets_of(small_pool[0], tmp_path_factory.mktemp("sets"))
         of_model = record.of in ("model", "certificate")
         assert of_model, f"these tests have nothing for an observable of {record.of}"
         folder = tmp_path_factory.mktemp("test")
@@ -67,6 +72,22 @@ def source(simulated, model_folder, small_pool, kcl, al, tmp_path_factory):
         return system, files | run | labelled_of(run, system, folder, frames=8)
 
     return of
+
+
+def sets_of(pool, folder) -> dict:
+    """What observables of frames look at: a pool of one run with its descriptors, and a selection."""
+    frames = read_frames(pool)
+    files = {"pool": pool, "given": []}
+    files |= {name: folder / f"{name}.csv" for name in ("summary", "runs")}
+    summary(frames).assign(run=0).to_csv(files["summary"], index=False)
+    pd.DataFrame({"run": [0], "name": ["ramp"]}).to_csv(files["runs"], index=False)
+    files["selections"] = [folder / "random-n8-s1.csv"]
+    pd.DataFrame({"frame": range(8)}).to_csv(files["selections"][0], index=False)
+    options = dict(observable_settings("coverage")["descriptors"])
+    files["descriptors"] = folder / "atoms.npy"
+    describe = DESCRIPTORS[options.pop("descriptor")].describe
+    describe(pool, files["descriptors"], "atoms", options)
+    return files
 
 
 def labelled_of(run: dict, system: dict, folder, frames: int) -> dict:

@@ -88,13 +88,14 @@ POTENTIALS = {
 # frames whole time steps apart, as studies must have them
 SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 6.4, "frames": 16, "seed": 3}
 GENERATORS = {
+    "entropy": lambda T: {"densities_g_cm3": [1.0, 0.8], "K_eV": [0, 300]},
     "files": lambda T: {"path": ["README.md", "tests/*.md"]},  # a plan does not read them
     "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
 }
 
 # options of descriptors and of selectors that have no default, or with which they are quicker
-DESCRIPTORS = {"schnet": {"size": "small"}}
+DESCRIPTORS = {"schnet": {"size": "small"}, "bispectrum": {}}
 SELECTORS = {
     "certificate": {"simulation": "npt", "model": "small"},
     "disagreement": {"model": "small"},
@@ -212,6 +213,13 @@ MODELS = {
 # options of observables for a short run in a cell of 10 A
 OBSERVABLES = {"rdf": {"range_A": 5.0, "bins": 50}, "transport": {"start_ps": 0.5}}
 OBSERVABLES |= {"surface_energy": {"layers": 4}}
+OBSERVABLES |= {
+    "coverage": {
+        "sets": {"pool": {"runs": ["*"]}, "picked": {"selection": "random-n8-s1"}},
+        "splits": 3,
+        "descriptors": {"descriptor": "schnet", "size": "small", "cutoff_A": 6.0, "seed": 1},
+    }
+}
 # what a job of a certificate gets beside them from its simulation
 OF_SIMULATION = {
     "certificate": {
@@ -229,6 +237,11 @@ DIMENSIONLESS = {"g", "g_stderr", "peak_g", "minimum_g", "coordination_number"}
 DIMENSIONLESS |= {"weight", "largest_weight", "effective_frames", "bulk_modulus_derivative"}
 # those of a table with a row for each quantity, whose column `unit` has it
 IN_UNIT = {"model", "labels", "difference", "test_set", "tolerance"}
+# of standard deviations, and of nats
+DIMENSIONLESS |= {
+    f"{name}{end}" for name in ("mean", "median", "maximum") for end in ("", "_low", "_high")
+}
+DIMENSIONLESS |= {"entropy", "entropy_stddev", "value", "density"}
 DIMENSIONLESS |= IN_UNIT | {f"{name}_stderr" for name in IN_UNIT}
 
 # what is missing, in the message of a test

@@ -67,6 +67,9 @@ def finished(tmp_path_factory, small_pool, observed):
     shutil.copytree(CONFIG, folder / "config")
     several = {"sizes": [4, 8], "seeds": [1, 2, 3], "simulations/npt_1200K/certificate": {}}
     several |= {name: {} for name, record in OBSERVABLES.items() if record.of == "engine"}
+    several["coverage"] = {
+        "sets": {"all": {"runs": ["*"]}, "picked": {"selection": "random-n8-s1"}}
+    }
     alter(folder / "config", STUDY, several)
     study, rng = read_study("demo-classical", folder / "config"), np.random.default_rng(1)
     _, frames, _ = small_pool
@@ -110,7 +113,7 @@ def table_of(kind: str, what: str, frames: int, observed, rng) -> pd.DataFrame:
         table = observed(observable)[file].copy()
     except pytest.skip.Exception:  # its environment is not here
         return pd.DataFrame(columns=["note"])
-    for column in table.select_dtypes("float").columns.difference(["r_A", "time_ps"]):
+    for column in table.select_dtypes("float").columns.difference(["r_A", "time_ps", "value"]):
         table[column] *= 1 + 0.1 * rng.random()
     return table
 

@@ -113,7 +113,7 @@ def test_a_study_that_names_an_entry_has_its_options_with_all_defaults():
     for key, record in registry("models").items():
         assert study["models"][key]["training"] == defaults_of(record.training)
     for key, record in registry("observables").items():
-        if record.of == "engine":
+        if record.of in ("engine", "frames"):
             assert key not in study
         else:
             assert study.get(key, {}) == defaults_of(record.options)

@@ -28,13 +28,15 @@ def test_every_study_loads_with_its_defaults(path, capsys):
     assert list(systems) == written["systems"]
     potential = min(systems[written["systems"][0]]["potentials"])
     defaults = {"generator": "npt_ramp", "potential": potential, "failed_share": 0.25}
-    if written["pool"].get("generator") == "files":
+    if written["pool"].get("generator") in ("files", "entropy"):
         del defaults["potential"]
     assert study["pool"].items() >= (defaults | written["pool"]).items()
-    assert study["descriptors"]["cutoff_A"] == 6.0
+    if study["descriptors"]["descriptor"] == "schnet":
+        assert study["descriptors"]["cutoff_A"] == 6.0
     for name, model in study["models"].items():
         assert model["model"] == written["models"][name].get("model", "schnet")
         own = {"schnet": {"batch_size", "max_epochs", "stress_weight"}, "gap": {"sparse_points"}}
+        own["acsf"] = own["schnet"]
         assert own[model["model"]] <= set(model["training"])
     for simulation in study["simulations"].values():
         assert {"density_g_cm3", "limits", "sample_ps", "seed", "members"} <= set(simulation)
@@ -56,7 +58,8 @@ def test_every_system_is_complete(path, monkeypatch):
         assert ("sha256" in potential) == ("file" in potential)
     assert all("mass_u" in species for species in system["species"].values())
     assert set(composition(system, 60)) == set(system["species"])
-    assert set(system["reference"]["density"][0]) > {"source", "min_K", "max_K"}
+    for fit in system["reference"]["density"]:
+        assert set(fit) > {"source", "min_K", "max_K"}
 
 
 @pytest.mark.parametrize(
@@ -157,13 +160,28 @@ SECTIONS = {
     },
     "vasp": {"potcars": {"K": "K_sv", "Cl": "Cl"}, "incar": {"ENCUT": 500}, "kpoints": [1, 1, 1]},
 }
+ENTROPY = {
+    "generator": "entropy",
+    "ions": 64,
+    "frames": 100,
+    "densities_g_cm3": [1.0],
+    "seed": 1,
+}
 # where each registry's names stand, in the file and in messages, and content that is right for each entry
 CHOICES = {
-    "descriptors": ("descriptors/descriptor", "descriptors.descriptor", {}),
+    "descriptors": (
+        "descriptors/descriptor",
+        "descriptors.descriptor",
+        {"bispectrum": {"descriptors": {"descriptor": "bispectrum"}}},
+    ),
     "generators": (
         "pool/generator",
         "pool.generator",
-        {"npt_grid": {"pool": GRID}, "files": {"pool": OWN, "test/frames": 4}},
+        {
+            "npt_grid": {"pool": GRID},
+            "files": {"pool": OWN, "test/frames": 4},
+            "entropy": {"pool": ENTROPY},
+        },
     ),
     "labelers": (
         "labels/labeler",

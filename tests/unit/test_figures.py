@@ -29,6 +29,22 @@ LARGE |= {"models": ("medium", "gap")}
 SMALL = {"selectors": ("rnd",), "sizes": (8,), "seeds": (1,), "models": ("small",)}
 
 
+def distributions(sets) -> pd.DataFrame:
+    """Distributions of components and of distances, as `coverage` writes them."""
+    value = np.linspace(-3, 3, 60)
+    rows = [(f"component {k}", name, name) for k in range(1, 7) for name in sets]
+    rows += [("log10 distance", a, b) for a in sets for b in sets]
+    curves = [
+        pd.DataFrame({"value": value, "density": np.exp(-(value**2)) * (abs(value) < 2 + k % 3)})
+        for k in range(len(rows))
+    ]
+    names = ("quantity", "training", "testing")
+    return pd.concat(
+        curve.assign(**dict(zip(names, row, strict=True)))
+        for row, curve in zip(rows, curves, strict=True)
+    )
+
+
 def study_files(folder, small_pool, selectors, sizes, seeds, models) -> tuple[dict, dict]:
     """Tables of a study: single files, and tables of runs with what identifies each, by figure."""
     rng = np.random.default_rng(1)
@@ -169,6 +185,10 @@ def study_files(folder, small_pool, selectors, sizes, seeds, models) -> tuple[di
         curves = [curve.assign(structure=structure) for structure in ("rocksalt", "cesiumchloride")]
         pd.concat(curves).to_csv(path, index=False)
         tables["equation_of_state"].append((path, {"engine": engine}))
+    path = folder / "distributions.csv"
+    distributions(selectors).to_csv(path, index=False)
+    for name in ("coverage", "coverage_components"):
+        tables[name] = [(path, {})]
     for name, table in content.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     return {name: folder / f"{name}.csv" for name in content} | {"pool": pool}, tables

@@ -20,7 +20,7 @@ from minset.pool.store import read_frames, read_property, write_pool
 from minset.registry import defaults_of
 from minset.select import SELECTORS
 from minset.select.candidates import Candidates, read_atoms, standardised
-from minset.select.environments import environments
+from minset.select.environments import described_environments, environments
 from minset.select.novelty import CHECKPOINT, METRICS
 from minset.select.novelty import train as rnd_training
 from minset.select.picks import next_picks
@@ -497,3 +497,33 @@ def test_a_pool_without_energies_serves_what_needs_none(tmp_path):
     ):
         with pytest.raises(ValueError, match=rf"foreign.h5 {told}.*take another selector"):
             select_by(name, given, 4, 1)
+
+
+def test_entropy_gain_sees_the_descriptors_of_the_study_where_it_is_told_to(mixed, tmp_path):
+    """Those of `read_atoms`, atoms by species; the gains are those of the kernel sums over them."""
+    given, frames = mixed
+    given = replace(given, frames=np.arange(len(frames))[::-1], work=tmp_path)
+    table = select_by("entropy_gain", given, 3, 1, environments="descriptors", bandwidth=0.8)
+    x_of = described_environments(given)
+    read, real = read_atoms(given)
+    kinds = len(np.unique(x_of.numbers))
+    x = {}
+    for k, row in zip(given.frames, range(len(frames)), strict=True):
+        own = np.argsort(frames[k].numbers, kind="stable")
+        expected = read(np.array([row]))[0][real[row]][own, :-kinds]
+        assert np.allclose(x_of.of(k), expected)
+        x[k] = x_of.of(k), np.sort(frames[k].numbers)
+    first, second = table["frame"][:2]
+
+    def sums(a, b):
+        squares = ((x[a][0][:, None] - x[b][0]) ** 2).sum(axis=2)
+        same = x[a][1][:, None] == x[b][1]
+        return np.maximum((np.exp(-squares / (2 * 0.8**2)) * same).sum(axis=1), 1e-300)
+
+    def gain(k):
+        return -np.log(sums(k, first)).min() - np.log(sums(k, k) / len(x[k][0])).mean()
+
+    gains = {k: gain(k) for k in x if k != first}
+    assert table["score"][1] == pytest.approx(max(gains.values()), rel=1e-5)
+    assert gains[second] == pytest.approx(max(gains.values()), rel=1e-6)
+    assert x_of.bandwidth == pytest.approx(len(x_of.numbers) ** (-1 / (x_of.columns + 4)))

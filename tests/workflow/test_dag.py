@@ -33,6 +33,7 @@ TABLES = {
 }
 # all but what needs more than one size, or a key that the study does not have
 NOT_OF_WHOLE = {"certificate", "elastic", "equation_of_state", "relaxation", "surface_energy"}
+NOT_OF_WHOLE |= {"coverage", "coverage_components"}
 FIGURES_OF_WHOLE = sorted(set(FIGURES) - NOT_OF_WHOLE - {"learning_curve"})
 
 

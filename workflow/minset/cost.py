@@ -93,8 +93,8 @@ def _atoms_per_frame(study: Study) -> int:
 def _pool_run(study: Study, w) -> tuple[float, float]:
     run = study.pool_runs[w.pool_run]
     atoms = _atoms_of_run(run)
-    if "paths" in run:
-        return atoms * 1e-4, atoms / 1000
+    if "potential" not in study.settings["pool"]:
+        return study.generator.seconds(run, atoms), atoms / 1000
     per_atom = _seconds_per_atom(study, w.system, study.settings["pool"]["potential"])
     return _md_seconds(run, ("equilibration_ps", "duration_ps"), per_atom), atoms / 1000
 
@@ -173,6 +173,9 @@ def _observe(name: str) -> Callable[[Study, object], tuple[float, float]]:
         if record.of == "model":
             atoms = study.settings["test"]["frames"] * _atoms_per_frame(study)
             return atoms * study.model(w.run).seconds_per_atom_call, record.megabytes(atoms)
+        if record.of == "frames":
+            atoms = sum(map(_atoms_of_run, study.pool_runs.values()))
+            return record.seconds(atoms), record.megabytes(atoms)
         if record.of == "engine":
             seconds = CRYSTAL_ATOM_CALLS * _engine_seconds_per_atom(study, w)
             return seconds + record.seconds(CRYSTAL_ATOM_CALLS), record.megabytes(0)

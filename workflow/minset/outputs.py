@@ -90,14 +90,19 @@ def model_row(study: Study, run: str) -> dict:
     return row
 
 
+def frames_row(study: Study, run: str) -> dict:
+    """What identifies an observable of the frames of a study: nothing, there is one."""
+    return {}
+
+
 def engine_row(study: Study, run: str) -> dict:
     """What identifies a trained model or a potential by itself, as columns."""
     return {"engine": run}
 
 
 # of what an observable is of; of all others a simulation
-ROW_OF = {"model": model_row, "engine": engine_row}
-CATEGORY_OF = {"model": "Model", "engine": "Crystals"}
+ROW_OF = {"model": model_row, "engine": engine_row, "frames": frames_row}
+CATEGORY_OF = {"model": "Model", "engine": "Crystals", "frames": "Selection"}
 
 
 def collected_tables() -> dict[str, list[tuple[str, str, str | None]]]:

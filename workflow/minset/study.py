@@ -24,6 +24,7 @@ from minset.names import (
     set_row,
 )
 from minset.observe import OBSERVABLES
+from minset.observe.coverage import files_of, selections_of
 from minset.pool import GENERATORS
 from minset.registry import defaults_of
 from minset.select import SELECTORS
@@ -380,11 +381,16 @@ class Study:
         ]
 
     def observed(self, observable: str) -> list[str]:
-        """Simulations, trained models, or these and potentials, of which an observable is computed."""
+        """Simulations, trained models, or these and potentials, of which an observable is computed.
+
+        Of what is computed of frames ``frames`` alone.
+        """
         if OBSERVABLES[observable].of == "model":
             return self.runs
         if OBSERVABLES[observable].of == "engine":
             return self.settings["reference"] + self.runs if observable in self.settings else []
+        if OBSERVABLES[observable].of == "frames":
+            return ["frames"] if observable in self.settings else []
         if OBSERVABLES[observable].of == "certificate":
             return ["{simulation}/{run}".format(**certificate_row(c)) for c in self.certificates]
         asking = self.settings["simulations"]
@@ -394,9 +400,18 @@ class Study:
             if observable in asking[run.partition("/")[0]]["observables"]
         ]
 
+    def selections_seen(self, observable: str) -> list[str]:
+        """Selections that an observable of frames looks at, with their smaller sizes."""
+        names = selections_of(self.settings.get(observable, {"sets": {}}))
+        return list(dict.fromkeys(n for name in names for n in [*self.smaller(name), name]))
+
+    def given_seen(self, observable: str) -> list[str]:
+        """Files of the user that an observable of frames looks at."""
+        return files_of(self.settings.get(observable, {"sets": {}}))
+
     def observable_folder(self, observable: str, run: str) -> str:
         """Folder of the tables of an observable of one run."""
-        own = OBSERVABLES[observable].of in ("model", "engine")
+        own = OBSERVABLES[observable].of in ("model", "engine", "frames")
         return f"{self.folder('observable')}/{f'{observable}/' if own else ''}{run}"
 
     def observable_settings(self, observable: str, simulation: str | None = None) -> dict:
@@ -407,6 +422,8 @@ class Study:
             options |= {key: given[key] for key in ("temperature_K", "timestep_fs")}
             if OBSERVABLES[observable].of == "certificate":
                 options |= given["certificate"] | {"engine": given["engine"]}
+        if OBSERVABLES[observable].of == "frames":
+            options |= {"descriptors": self.settings["descriptors"]}
         return canonical(options)
 
     @cached_property

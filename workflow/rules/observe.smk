@@ -1,4 +1,4 @@
-# Observe: what is computed of trajectories, of models and of force engines. A rule for each observable, from its record.
+# Observe: what is computed of trajectories, of models, of force engines and of frames. A rule for each observable, from its record.
 
 OF_RUN = {
     "trajectory": f"{SIMULATION}/{{simulation}}/{{engine}}/trajectory.lammpstrj",
@@ -19,6 +19,22 @@ OF_CERTIFICATE = OF_RUN | {
     "model": lambda w: placed(model_files([w.engine]), w),
     "labels": lambda w: placed(label_tables([certificate_name(w.simulation, w.engine)]), w),
 }
+
+
+def of_frames(observable):
+    """What an observable of frames looks at."""
+    return {
+        "pool": f"{POOL}/pool.h5",
+        "summary": f"{POOL}/pool.csv",
+        "runs": f"{POOL}/runs.csv",
+        "descriptors": f"{SELECTION}/descriptors-atoms.npy",
+        "selections": lambda w: [
+            placed(f"{SELECTION}/{name}.csv", w) for name in study.selections_seen(observable)
+        ],
+        "given": study.given_seen(observable),
+    }
+
+
 # what an observable looks at, and the name of what it is of
 SOURCES = {
     "trajectory": (OF_RUN, "{simulation}/{engine}"),
@@ -30,10 +46,10 @@ SOURCES = {
 for observable, record in OBSERVABLES.items():
     if record.environment != "minset":
         continue
-    sources, source = SOURCES[record.of]
+    sources, source = SOURCES.get(record.of) or (of_frames(observable), "frames")
     folder = study.observable_folder(observable, source)
 
-    # trajectory, model and test set, both and labels, or a force engine -> tables of an observable
+    # trajectory, model and test set, both and labels, a force engine, or frames -> tables of an observable
     rule:
         name:
             f"observe_{observable}"

@@ -13,10 +13,11 @@ from minset.config.plausibility import (
     fit_mistakes,
     mass_mistakes,
 )
-from minset.config.pool_checks import pool_mistakes
+from minset.config.pool_checks import pool_mistakes, pool_runs
 from minset.config.registries import registry
 from minset.config.simulation_checks import simulation_mistakes
 from minset.crystal import given_crystal_mistakes
+from minset.names import set_name
 from minset.registry import defaults_of
 from minset.system import composition
 
@@ -63,12 +64,14 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     mistakes += _potential_mistakes(study, system, system_path)
     mistakes += _density_mistakes(study, system)
     mistakes += pool_mistakes(study)
+    generator = registry("generators")[study["pool"]["generator"]]
+    mistakes += [f"pool.{m}" for m in generator.mistakes(study["pool"], system)]
     for name in study["selectors"]:
         mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name)]
     mistakes += _more_seeds_mistakes(study)
     labeler = registry("labelers")[study["labels"]["labeler"]]
     settings = study["labels"]["settings"]
-    if labeler.needs_labels and not registry("generators")[study["pool"]["generator"]].has_labels:
+    if labeler.needs_labels and not generator.has_labels:
         mistakes.append(
             f"labels.labeler: {labeler.name} takes labels that frames come with, and those of "
             f"{study['pool']['generator']} (pool.generator) have none of DFT; take frames from files, "
@@ -76,6 +79,7 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
         )
     mistakes += [f"{m} ({system_path})" for m in labeler.mistakes(system, settings)]
     mistakes += _engine_observable_mistakes(study, system)
+    mistakes += _frames_observable_mistakes(study)
     for name in study["simulations"]:
         mistakes += simulation_mistakes(study, system, name, system_path)
     return mistakes
@@ -109,6 +113,26 @@ def _engine_observable_mistakes(study: dict, system: dict) -> list[str]:
         f"{name}.{mistake}"
         for name in _engine_observables(study)
         for mistake in registry("observables")[name].mistakes(study[name], system, cutoff_A)
+    ]
+
+
+def _frames_observable_mistakes(study: dict) -> list[str]:
+    """What observables of frames find wrong with their options in view of the pool and the selections."""
+    wanted = [n for n, r in registry("observables").items() if r.of == "frames" and n in study]
+    if not wanted:
+        return []
+    runs = [run["name"] for run in pool_runs(study["pool"])]
+    sizes, more = study["sizes"], study["more_seeds"]
+    selections = [
+        set_name(selector, size, seed)
+        for selector in study["selectors"]
+        for size in sizes
+        for seed in study["seeds"] + (more["seeds"] if size in more["sizes"] else [])
+    ]
+    return [
+        f"{name}.{mistake}"
+        for name in wanted
+        for mistake in registry("observables")[name].mistakes(study[name], runs, selections)
     ]
 
 

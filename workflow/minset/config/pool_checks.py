@@ -9,11 +9,14 @@ def held_out_runs(study: dict) -> list[str]:
     """Names of the pool's runs that serve the test set alone."""
     temperatures = study["test"].get("temperatures_K", [])
     return [
-        r["name"] for r in _runs(study["pool"]) if r.get("temperature_K", [None])[0] in temperatures
+        r["name"]
+        for r in pool_runs(study["pool"])
+        if r.get("temperature_K", [None])[0] in temperatures
     ]
 
 
-def _runs(pool: dict) -> list[dict]:
+def pool_runs(pool: dict) -> list[dict]:
+    """Runs of a pool as its generator plans them."""
     return registry("generators")[pool["generator"]].plan(pool)
 
 
@@ -59,7 +62,7 @@ def _spacing_mistakes(pool: dict) -> list[str]:
 def _size_mistakes(study: dict) -> list[str]:
     """Sizes beyond the frames that are left; none where the generator cannot know their number."""
     apart = held_out_runs(study)
-    left = [run for run in _runs(study["pool"]) if run["name"] not in apart]
+    left = [run for run in pool_runs(study["pool"]) if run["name"] not in apart]
     if not all("frames" in run for run in left):
         return []
     free = sum(run["frames"] for run in left) - study["validation"]["frames"]

@@ -175,13 +175,14 @@ def _unknown_kind(node: dict, given: dict) -> dict:
 def _options_of_all(name: str) -> dict:
     """A section for every entry of a registry that has options.
 
-    What is computed of engines is so where the section is there, which therefore has no default.
+    What is computed of engines or of frames is so where the section is there, which therefore has no
+    default.
     """
     sections = {}
     for key, record in registry(name).items():
         if record.options:
             sections[key] = _section(key, {key: record.options}, {})
-            if record.of == "engine":
+            if record.of in ("engine", "frames"):
                 del sections[key]["default"]
     return sections
 

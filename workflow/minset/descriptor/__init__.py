@@ -3,7 +3,10 @@
 A new one is one module with a ``RECORD`` and one line here.
 """
 
-from minset.descriptor import schnet
+from minset.descriptor import bispectrum, schnet
 from minset.descriptor.record import Descriptor
 
-DESCRIPTORS: dict[str, Descriptor] = {"schnet": schnet.RECORD}
+DESCRIPTORS: dict[str, Descriptor] = {
+    "bispectrum": bispectrum.RECORD,
+    "schnet": schnet.RECORD,
+}

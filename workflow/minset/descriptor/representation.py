@@ -3,13 +3,12 @@
 An untrained representation is a fixed function: its filters are tabulated like a trained model's.
 """
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from minset.descriptor.of_pool import Batches, means_of_frames, species, write_atoms
 from minset.evaluation import Unusable, require_usable
 from minset.model.neighbours import undirected_pairs
 from minset.model.schnet import passes
@@ -17,7 +16,7 @@ from minset.model.schnet.architecture import build_representation
 from minset.model.schnet.compressed import tabulate_representation
 from minset.model.schnet.kernels import Near
 from minset.model.schnet.tables import hermite_weights
-from minset.pool.store import read_geometries, read_numbers
+from minset.pool.store import read_geometries
 
 SEGMENTS = 1024  # of the filter tables
 
@@ -46,14 +45,7 @@ def frames_described(
         Shape (T, species x features), float32: the species of the whole pool by increasing atomic
         number, zeros for those that a frame lacks; NaN for a frame whose geometry cannot be used.
     """
-    kinds, parts = _species(pool), []
-    for _, numbers, features in _features(pool, hyper, seed, threads, frames_per_batch):
-        rows = np.zeros((len(numbers), len(kinds), hyper["features"]), np.float32)
-        for row, own, x in zip(rows, numbers, features, strict=True):
-            for k in np.flatnonzero(np.isin(kinds, own)):
-                row[k] = x[own == kinds[k]].mean(axis=0)
-        parts.append(rows.reshape(len(rows), -1))
-    return np.concatenate(parts)
+    return means_of_frames(pool, _features(pool, hyper, seed, threads, frames_per_batch))
 
 
 def atoms_described(
@@ -68,35 +60,22 @@ def atoms_described(
     path
         Array (.npy), written batch by batch.
     """
-    shape = (*read_numbers(pool).shape, hyper["features"])
-    atoms = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    for begin, _, features in _features(pool, hyper, seed, threads, frames_per_batch):
-        atoms[begin : begin + len(features)] = features
-    atoms.flush()
+    batches = _features(pool, hyper, seed, threads, frames_per_batch)
+    write_atoms(pool, path, batches, hyper["features"])
 
 
-def _species(pool: Path) -> np.ndarray:
-    """Atomic numbers that occur in a pool, increasing."""
-    kinds = np.unique(read_numbers(pool))
-    return kinds[kinds > 0]
-
-
-def _features(
-    pool: Path, hyper: dict, seed: int, threads: int, frames_per_batch: int
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+def _features(pool: Path, hyper: dict, seed: int, threads: int, frames_per_batch: int) -> Batches:
     """Index of the first frame of each batch, its atomic numbers (b, n_max) and features (b, n_max, F).
 
     Rows of padding repeat the frame's first atom: they never decide a maximum over its atoms, which is
     what selectors look at, and need no mask there.
     """
-    kinds = _species(pool)
+    kinds = species(pool)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         representation = build_representation(hyper)
     embedding, layers = tabulate_representation(representation, kinds, SEGMENTS)
     passes.use_threads(threads)
-    n_frames = len(read_numbers(pool))
-    began = reported = time.monotonic()
     for begin, numbers, positions, cells in read_geometries(pool, frames_per_batch):
         real = numbers > 0
         starts = np.concatenate([[0], real.sum(axis=1).cumsum()])
@@ -117,15 +96,6 @@ def _features(
         features[real] = x
         features[[pairs is None for pairs in found]] = np.nan
         yield begin, numbers, features
-        done = begin + len(positions)
-        if time.monotonic() - reported > 5 or done == n_frames:
-            reported = time.monotonic()
-            rate = done / max(reported - began, 1e-9)
-            print(
-                f"descriptors of {done} of {n_frames} frames, {rate:.0f} frames/s, "
-                f"{(n_frames - done) / rate:.0f} s left",
-                flush=True,
-            )
 
 
 NO_PAIRS = np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 3))

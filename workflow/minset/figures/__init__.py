@@ -119,6 +119,12 @@ def _rdf_selectors(study: Study) -> Inputs:
     return Inputs(_tables("errors")(study).files, curves)
 
 
+def _coverage(study: Study) -> Inputs:
+    folder = study.observable_folder("coverage", "frames")
+    runs = study.observed("coverage")
+    return Inputs(runs=[(f"{folder}/distributions.csv", {})] if runs else [])
+
+
 def _energy_volume(study: Study) -> Inputs:
     """Curves of potentials, and of all models of the largest size."""
     largest = max(study.settings["sizes"])
@@ -143,6 +149,18 @@ FIGURES = {
         "with the experimental fits where they are valid. First the test frames, which no selector "
         "could see, then the frames that each selector picked with the first seed.",
         system=("density",),
+    ),
+    "coverage": Figure(
+        "minset.figures.coverage:coverage",
+        _coverage,
+        "Distances from environments of a testing set to the nearest one of a training set, a panel for "
+        "each testing set: distributions over all draws.",
+    ),
+    "coverage_components": Figure(
+        "minset.figures.coverage:components",
+        _coverage,
+        "Distributions of the components of the descriptor in each set, with zero mean and unit variance "
+        "in the set that standardises.",
     ),
     "novelty": Figure(
         "minset.figures.data:novelty",

@@ -5,6 +5,7 @@ A new one is a module with a ``RECORD`` (`minset.observe.record.Observable`) and
 
 from minset.observe import (
     certificate,
+    coverage,
     density,
     elastic,
     equation_of_state,
@@ -28,6 +29,7 @@ OBSERVABLES = {
     "equation_of_state": equation_of_state.RECORD,
     "surface_energy": surface_energy.RECORD,
     "elastic": elastic.RECORD,
+    "coverage": coverage.RECORD,
 }
 
 __all__ = ["OBSERVABLES", "Observable", "Table"]

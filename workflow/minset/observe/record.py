@@ -58,8 +58,9 @@ class Observable:
     ----------
     of
         ``trajectory``, ``model``, ``engine``, a trained model or a potential of the system by itself,
-        or ``certificate``, a trajectory of a model with frames that are labelled: what `observe` takes.
-        That of engines is computed where a study has the observable's key.
+        ``certificate``, a trajectory of a model with frames that are labelled, or ``frames``, of the pool
+        and others: what `observe` takes. That of engines and of frames is computed where a study has
+        the observable's key.
     tables
         By the name of the CSV file, without its ending.
     observe
@@ -67,9 +68,10 @@ class Observable:
         of a trajectory is ``{"trajectory": path, "thermo": path, "verdict": dict}``, of a model
         ``{"model": folder, "test": path}``, of an engine ``{"model": folder}`` or, where the potential in
         `system` is the engine, ``{"model": None}``, of a certificate all of these and ``{"labels": paths,
-        "store": folder}``, tables of label jobs and the label store; `settings` are those of the
-        simulation with the options of the observable, and of its certificate. What cannot be computed
-        has the column ``note`` alone, and is printed.
+        "store": folder}``, tables of label jobs and the label store, of frames see
+        ``minset.observe.coverage``; `settings` are those of the simulation with the options of the
+        observable, and of its certificate. What cannot be computed has the column ``note`` alone, and is
+        printed.
     caption
         What readers of a report need to know about the tables.
     environment
@@ -86,7 +88,8 @@ class Observable:
         ``mistakes(settings, simulation, edge_A)`` -> what is wrong before a run, each beginning with
         the key of the simulation; ``edge_A`` is the smallest height of its cell, None if not known.
         Of engines ``mistakes(settings, system, cutoff_A)``, each beginning with a key of its own options;
-        ``cutoff_A`` is the largest one of the study's models.
+        ``cutoff_A`` is the largest one of the study's models. Of frames ``mistakes(settings, runs,
+        selections)``, with the names of the pool's runs and of the selections.
     experiment
         By study-wide table, the key of ``reference`` in a system file that it shows, and
         ``(reference, temperature_K)`` -> rows of the experimental fits that are

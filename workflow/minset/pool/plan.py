@@ -27,14 +27,14 @@ OF_EACH_RUN = {
         "description": "Of each run; a grid fills its pool with as many from every run",
     },
 }
-_SEED = {
+SEED = {
     "type": "integer",
     "minimum": 1,
     "maximum": 2147483647,
     "description": "Of the pool; every run has its own from it",
 }
 OPTIONS = OF_EACH_RUN | {
-    "seed": _SEED,
+    "seed": SEED,
     "potential": {
         "type": "string",
         "description": "Of the system's potentials, by its name; the first of them when absent",

@@ -30,6 +30,16 @@ def _no_files(run: dict) -> list[str]:
     return []
 
 
+def nothing_amiss(settings: dict, system: dict) -> list[str]:
+    """Mistakes of a generator that has nothing to check in view of a system."""
+    return []
+
+
+def seconds_of_reading(run: dict, atoms: float) -> float:
+    """Of one core, to read frames with so many atoms altogether."""
+    return atoms * 1e-4
+
+
 @dataclass(frozen=True)
 class Generator:
     """A way to fill a pool.
@@ -51,6 +61,12 @@ class Generator:
         ``files(run)``: paths of the files that a run reads.
     has_labels
         Whether its frames may carry labels, for the labeler ``given``.
+    mistakes
+        ``mistakes(settings, system)``: what is wrong with the study's ``pool``, each beginning with a key
+        of it.
+    seconds
+        ``seconds(run, atoms)``: of one core, for a run whose frames have so many atoms altogether; not
+        asked of molecular dynamics with a potential of the system.
     """
 
     options: dict
@@ -60,3 +76,5 @@ class Generator:
     advice: str
     files: Callable[[dict], list[str]] = _no_files
     has_labels: bool = False
+    mistakes: Callable[[dict, dict], list[str]] = nothing_amiss
+    seconds: Callable[[dict, float], float] = seconds_of_reading

@@ -26,7 +26,8 @@ def select_entropy_gain(candidates: Candidates, n: int, seed: int, options: dict
     this differs from ``quests.compression.fps.msc``: the first frame is drawn at random, not the one of
     the largest H; environments of atoms of different species have K = 0; and those farther than 37 h
     from all others are equally new, not infinitely. Nothing is approximated: gains only fall as picks
-    are added, so a frame is evaluated again only when its last gain would make it the next pick.
+    are added, so a frame is looked at again only when its last gain would make it the next pick, and of
+    its atoms only those that may be the newest.
 
     Descriptors of environments are computed block by block and kept in a file, 0.5 GB for 10 000 frames
     of 100 ions; memory holds one number per atom of the pool. A killed selection finds them again.
@@ -36,7 +37,7 @@ def select_entropy_gain(candidates: Candidates, n: int, seed: int, options: dict
     seed
         Of the first pick, and of the order among frames with equal gains.
     options
-        As in ``RECORD``; ``bandwidth_inverse_A`` is h.
+        As in ``RECORD``; ``bandwidth_inverse_A`` is h, of descriptors ``bandwidth``.
 
     Returns
     -------
@@ -44,12 +45,17 @@ def select_entropy_gain(candidates: Candidates, n: int, seed: int, options: dict
         ``pick``, ``frame`` and ``score``: the gain in nats; NaN for the first.
     """
     from minset.model.schnet.passes import use_threads
-    from minset.select.environments import environments
+    from minset.select.environments import described_environments, environments
+    from minset.select.picked_environments import Picked, entropy, look_again
 
     use_threads(candidates.threads)
     frames = np.sort(candidates.frames)
-    x_of = environments(candidates, options)
-    bandwidth = options.get("bandwidth_inverse_A") or x_of.bandwidth_inverse_A
+    if options.get("environments") == "descriptors":
+        x_of = described_environments(candidates)
+        bandwidth = options.get("bandwidth") or x_of.bandwidth
+    else:
+        x_of = environments(candidates, options)
+        bandwidth = options.get("bandwidth_inverse_A") or x_of.bandwidth
     starts = x_of.starts
     kinds = np.unique(x_of.numbers)
 
@@ -60,67 +66,55 @@ def select_entropy_gain(candidates: Candidates, n: int, seed: int, options: dict
 
     order = np.random.default_rng(seed).permutation(len(frames))
     picks, scores = [order[0]], [np.nan]
-    picked = [read(order[0])]
+    picked = Picked(bandwidth)
+    picked.add(read(order[0]))
     kernels, entropies = np.zeros(starts[-1]), np.empty(len(frames))
+    known = np.ones(starts[-1], np.int32)  # picks that the kernel sum of an atom knows of
     of_frame = [slice(*ends) for ends in pairwise(starts)]
     for row in range(len(frames)):
         x = read(row)
-        kernels[of_frame[row]] = _kernel_sums(x, picked, bandwidth)
-        own = _kernel_sums(x, [x], bandwidth)
-        entropies[row] = -np.log(own / len(own)).mean()
-    gains = -np.log(np.minimum.reduceat(kernels, starts[:-1])) + entropies
+        kernels[of_frame[row]] = np.concatenate([picked.sums(z, x[z]) for z in x])
+        entropies[row] = entropy(list(x.values()), bandwidth)
+    gains = entropies - np.log(np.fmax(np.minimum.reduceat(kernels, starts[:-1]), SMALLEST))
     gains[order[0]] = -np.inf
-    seen = np.ones(len(frames), int)  # picks that the gain of a frame knows of
-    evaluations, began = 0, time.monotonic()
+    looks, began = 0, time.monotonic()
     while len(picks) < n:
         row = order[gains[order].argmax()]
-        if seen[row] == len(picks):
+        own = of_frame[row]
+        if known[own][kernels[own].argmin()] == len(picks):
             picks.append(row)
             scores.append(gains[row])
-            picked.append(read(row))
+            picked.add(read(row))
             gains[row] = -np.inf
             continue
-        own = of_frame[row]
-        kernels[own] += _kernel_sums(read(row), picked[seen[row] :], bandwidth)
-        gains[row] = -np.log(kernels[own].min()) + entropies[row]
-        seen[row] = len(picks)
-        evaluations += 1
+        look_again(x_of.of(row), x_of.numbers[own], kernels[own], known[own], picked)
+        gains[row] = entropies[row] - np.log(max(kernels[own].min(), SMALLEST))
+        looks += 1
     print(
-        f"{n} of {len(frames)} frames picked in {time.monotonic() - began:.0f} s, with "
-        f"{evaluations} evaluations of gains"
+        f"{n} of {len(frames)} frames picked in {time.monotonic() - began:.0f} s, with {looks} looks "
+        "at gains"
     )
     return pd.DataFrame({"pick": range(n), "frame": frames[picks], "score": scores})
 
 
-def _kernel_sums(x: dict, picked: list[dict], bandwidth: float) -> np.ndarray:
-    """Sum of K(x, y) over the environments y of the same species, shape (atoms,), atoms by species.
-
-    Parameters
-    ----------
-    x
-        Environments of a frame by species.
-    picked
-        The same of the frames whose environments are the y.
-    bandwidth
-        h, in 1/A.
-    """
-    from quests.entropy import kernel_sum
-
-    parts = []
-    for z, own in x.items():
-        others = [y[z] for y in picked if z in y]
-        total = kernel_sum(own, np.concatenate(others), bandwidth) if others else np.zeros(len(own))
-        parts.append(np.maximum(total, SMALLEST))
-    return np.concatenate(parts)
-
-
 RECORD = Selector(
     options={
+        "environments": {
+            "enum": ["quests", "descriptors"],
+            "description": "Seen by quests' descriptor, or by the study's `descriptors` of atoms; quests "
+            "when absent",
+        },
+        "bandwidth": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "Of the kernel of descriptors, in their standard deviations; by Scott's rule "
+            "when absent",
+        },
         "neighbours": {
             "type": "integer",
             "minimum": 2,
             "default": 32,
-            "description": "Nearest atoms that describe an environment",
+            "description": "Nearest atoms that describe an environment of quests",
         },
         "cutoff_A": {
             "type": "number",
@@ -136,5 +130,5 @@ RECORD = Selector(
         },
     },
     select=select_entropy_gain,
-    needs=lambda options: set(),
+    needs=lambda options: {"atoms"} if options.get("environments") == "descriptors" else set(),
 )

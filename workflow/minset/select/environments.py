@@ -1,4 +1,4 @@
-"""Descriptors of the environments of atoms, as quests has them, for selector ``entropy_gain``."""
+"""Environments of atoms for selector ``entropy_gain``: as quests has them, or the study's descriptors."""
 
 import time
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from quests.entropy import get_bandwidth
 from vesin import NeighborList
 
 from minset.pool.store import read_geometries, read_numbers
-from minset.select.candidates import Candidates
+from minset.select.candidates import FRAMES, Candidates, read_atoms
 from minset.select.environment_kernels import describe_atoms
 
 FRAMES_PER_BATCH = 64
@@ -30,15 +30,16 @@ class Environments:
         Atomic numbers of all atoms in the order of the file.
     starts
         First atom of each frame, and the number of all atoms, shape (frames + 1,).
-    bandwidth_inverse_A
-        That of quests' rule for the mean volume per atom, in 1/A.
+    bandwidth
+        Of the kernel, by rule: quests' for the mean volume per atom, in 1/A; of descriptors Scott's,
+        n^(-1 / (columns + 4)) for n environments, in standard deviations.
     """
 
     path: Path
     columns: int
     numbers: np.ndarray
     starts: np.ndarray
-    bandwidth_inverse_A: float
+    bandwidth: float
 
     def of(self, row: int) -> np.ndarray:
         """Environments of a frame by its place in the file, shape (atoms, columns), float64."""
@@ -98,6 +99,33 @@ def environments(candidates: Candidates, options: dict) -> Environments:
     volume = np.concatenate(volumes).mean() / (starts[-1] / len(frames))
     by_species = np.concatenate([np.sort(own[own > 0]) for own in numbers])
     return Environments(path, columns, by_species, starts, float(get_bandwidth(volume)))
+
+
+def described_environments(candidates: Candidates) -> Environments:
+    """The study's descriptors of all atoms of the candidates, frames by increasing pool index.
+
+    Each with zero mean and unit variance over the atoms of its species.
+
+    Parameters
+    ----------
+    candidates
+        With descriptors of atoms; their ``work`` gets the file.
+    """
+    order = np.argsort(candidates.frames)
+    numbers = read_numbers(candidates.pool)[candidates.frames[order]]
+    read, _ = read_atoms(candidates)
+    kinds = len(np.unique(numbers[numbers > 0]))  # each has a column behind the features
+    path = candidates.work / FILE
+    with open(path, "wb") as file:
+        for block in np.array_split(np.arange(len(order)), max(1, len(order) // FRAMES)):
+            for x, own in zip(read(order[block]), numbers[block], strict=True):
+                by_species = np.argsort(own[own > 0], kind="stable")
+                file.write(np.ascontiguousarray(x[own > 0][by_species, :-kinds]).tobytes())
+    columns = x.shape[1] - kinds
+    starts = np.concatenate([[0], (numbers > 0).sum(axis=1).cumsum()])
+    all_by_species = np.concatenate([np.sort(own[own > 0]) for own in numbers])
+    bandwidth = float(starts[-1]) ** (-1 / (columns + 4))
+    return Environments(path, columns, all_by_species, starts, bandwidth)
 
 
 def _describe(
