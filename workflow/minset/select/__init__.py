@@ -3,7 +3,16 @@
 A new one is one module with a ``RECORD`` and one line here.
 """
 
-from minset.select import certificate, disagreement, entropy_gain, fps, random, rnd, uniform
+from minset.select import (
+    certificate,
+    disagreement,
+    entropy_gain,
+    explore,
+    fps,
+    random,
+    rnd,
+    uniform,
+)
 from minset.select.record import Selector
 
 SELECTORS: dict[str, Selector] = {
@@ -11,6 +20,7 @@ SELECTORS: dict[str, Selector] = {
     "certificate": certificate.RECORD,
     "disagreement": disagreement.RECORD,
     "entropy_gain": entropy_gain.RECORD,
+    "explore": explore.RECORD,
     "force": uniform.FORCE,
     "fps": fps.RECORD,
     "global_energy": uniform.GLOBAL_ENERGY,
