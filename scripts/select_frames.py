@@ -12,7 +12,7 @@ from minset.pool.store import read_frames
 from minset.published.frames import published_frames
 from minset.published.orders import published_picks, read_orders
 from minset.select import SELECTORS
-from minset.select.candidates import descriptor_files, read_candidates
+from minset.select.candidates import OWN_FRAMES, descriptor_files, read_candidates
 from minset.select.picks import next_picks
 from minset.sets import frames_of_set, write_set
 
@@ -50,7 +50,8 @@ def main(
     """
     roles = pd.read_csv(split)
     chosen = roles[roles["role"] == "candidate"]
-    if size > len(chosen):
+    makes_frames = "system" in SELECTORS[selector].needs(options)
+    if size > len(chosen) and not makes_frames:
         raise ValueError(
             f"{size} frames were asked for, {pool} has {len(chosen)} candidates; raise pool.frames or "
             "lower sizes"
@@ -80,9 +81,17 @@ def main(
         threads=threads,
     )
     picks = next_picks(SELECTORS[selector], candidates, size, seed, options)
-    atoms = frames_of_set(*certificate[:2], picks) if "origin" in picks else None
-    _write(pool, frames, table, picks, atoms)
+    _write(pool, frames, table, picks, _not_of_pool(picks, work, certificate))
     shutil.rmtree(work.parent)
+
+
+def _not_of_pool(picks: pd.DataFrame, work: Path, certificate) -> list[Atoms] | None:
+    """Frames of picks that are not from the pool: made by the selector, or a certificate's; or None."""
+    if "origin" not in picks:
+        return None
+    if certificate:
+        return frames_of_set(*certificate[:2], picks)
+    return read_frames(work / OWN_FRAMES) if len(picks) else []
 
 
 def _published(pool, roles, name: str, known, selector: str, options: dict, published):

@@ -124,10 +124,10 @@ RECORDS = {
     },
     "selectors": {
         **{
-            name: entry({}, needs=lambda options: set())
+            name: entry({}, needs=lambda options: set(), mistakes=lambda *_: [])
             for name in ("random", "single_run_random", "global_energy", "atomic_energy", "force")
         },
-        "fps": entry({}, needs=lambda options: {"frames"}),
+        "fps": entry({}, needs=lambda options: {"frames"}, mistakes=lambda *_: []),
         "rnd": entry(
             {
                 "atoms": {"type": "boolean", "default": True},
@@ -137,12 +137,18 @@ RECORDS = {
                 "picks_per_training": COUNT | {"default": 1},
             },
             needs=lambda options: {"atoms" if options["atoms"] else "frames"},
+            mistakes=lambda *_: [],
         ),
-        "entropy_gain": entry({"neighbours": COUNT | {"default": 32}}, needs=lambda options: set()),
+        "entropy_gain": entry(
+            {"neighbours": COUNT | {"default": 32}},
+            needs=lambda options: set(),
+            mistakes=lambda *_: [],
+        ),
         "disagreement": entry(
             {"model": {"type": "string"}, "first": {"type": "string", "default": "random"}},
             ("model",),
             needs=lambda options: {"models"},
+            mistakes=lambda *_: [],
         ),
     },
     "labelers": {

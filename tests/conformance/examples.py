@@ -99,6 +99,23 @@ DESCRIPTORS = {"schnet": {"size": "small"}, "bispectrum": {}}
 SELECTORS = {
     "certificate": {"simulation": "npt", "model": "small"},
     "disagreement": {"model": "small"},
+    "explore": {
+        "model": "small",
+        "starts": {
+            "crystal": {"from": "rocksalt", "repeat": [1, 1, 1], "strain_percent": 1.0},
+            "liquid": {"from": "pool", "strain_percent": 0.0},
+        },
+        "temperature_K": 300,
+        "duration_ps": 0.1,
+        "threshold_eV_A": 0.0,
+        "system": {
+            "species": {
+                "K": {"count": 1, "charge": 1.0, "mass_u": 39.0983},
+                "Cl": {"count": 1, "charge": -1.0, "mass_u": 35.45},
+            },
+            "crystal": {"structure": "rocksalt", "a_A": 6.29},
+        },
+    },
     "rnd": {"max_steps": 20},
     "entropy_gain": {"neighbours": 8},
 }

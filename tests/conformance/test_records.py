@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from conformance import examples
-from conformance.examples import UNITS
+from conformance.examples import UNITS, options_of
 from minset.config.registries import WHERE, registry
 from minset.config.schema import Validator, fill_defaults, schema_file, schema_of
 from minset.registry import defaults_of
@@ -100,7 +100,8 @@ def test_a_study_that_names_an_entry_has_its_options_with_all_defaults():
     study = yaml.safe_load(STUDY.read_text())
     study = {key: value for key, value in study.items() if key not in registry("observables")}
     for key, record in registry("selectors").items():
-        study["selectors"] |= {key: dict.fromkeys(record.required, "small")}
+        given = options_of("SELECTORS", key, record)
+        study["selectors"] |= {key: {k: given[k] for k in record.required}}
     for key, record in registry("models").items():
         given = {k: record.options[k]["enum"][0] for k in record.required}
         study["models"] |= {key: {"model": key} | given}

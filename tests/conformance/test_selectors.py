@@ -10,10 +10,10 @@ import pytest
 
 from conformance.examples import options_of
 from minset.descriptor import DESCRIPTORS
-from minset.pool.store import write_pool
+from minset.pool.store import read_frames, write_pool
 from minset.registry import defaults_of
 from minset.select import SELECTORS
-from minset.select.candidates import Candidates, read_candidates
+from minset.select.candidates import OWN_FRAMES, Candidates, read_candidates
 from minset.select.picks import next_picks
 
 CANDIDATES = list(range(4, 36))  # of the 40 frames of the pool
@@ -25,6 +25,9 @@ def looks_at(name: str) -> set[str]:
     return record.needs(options_of("SELECTORS", name, record))
 
 
+# one that makes frames itself needs no others, and gives none of them
+MAKERS = [name for name in SELECTORS if "system" in looks_at(name)]
+OF_POOL = [name for name in SELECTORS if name not in MAKERS]
 ONE_SHOT = [name for name in SELECTORS if not looks_at(name) & {"models", "certificate"}]
 # of a simulation that broke, so that all picks are from the pool
 BROKE = {"quantity": ["all"], "verdict": ["not certified"], "reason": ["the simulation broke"]}
@@ -65,7 +68,7 @@ def candidates(small_pool, described, committee, tmp_path):
 
     def make(name: str, frames=CANDIDATES, **more) -> Candidates:
         needs = looks_at(name)
-        assert needs <= {"frames", "atoms", "models", "certificate"}
+        assert needs <= {"frames", "atoms", "models", "certificate", "system"}
         work = Path(tempfile.mkdtemp(dir=tmp_path))
         table = pd.DataFrame({"frame": frames, "run": np.arange(len(frames)) % RUNS})
         given = {"descriptors": described["frames"] if "frames" in needs else None}
@@ -86,7 +89,7 @@ def select(name: str, candidates: Candidates, n: int, seed: int = 1) -> pd.DataF
     return record.select(candidates, n, seed, options_of("SELECTORS", name, record))
 
 
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", OF_POOL)
 def test_picks_are_distinct_candidates_with_a_score(name, candidates):
     table = select(name, candidates(name), 8)
     assert {"pick", "frame", "score"} <= set(table)
@@ -97,7 +100,7 @@ def test_picks_are_distinct_candidates_with_a_score(name, candidates):
     assert pd.api.types.is_float_dtype(table["score"])
 
 
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", OF_POOL)
 def test_the_same_seed_gives_the_same_picks(name, candidates):
     first, again = select(name, candidates(name), 8), select(name, candidates(name), 8)
     pd.testing.assert_frame_equal(first, again)
@@ -116,14 +119,14 @@ def test_a_smaller_selection_is_the_start_of_a_larger_one(name, candidates):
         pd.testing.assert_frame_equal(select(name, candidates(name), n), large[:n])
 
 
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", OF_POOL)
 def test_all_candidates_can_be_picked(name, candidates):
     frames = CANDIDATES[::4]  # of one run
     given = replace(candidates(name, frames), runs=np.zeros(len(frames), int))
     assert sorted(select(name, given, len(frames))["frame"]) == frames
 
 
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", OF_POOL)
 def test_the_next_size_adds_new_frames(name, candidates):
     """A selection grows from 5 to 12 frames, and what is known is not picked again."""
     record = SELECTORS[name]
@@ -139,7 +142,7 @@ def test_the_next_size_adds_new_frames(name, candidates):
         assert [*known, *new["frame"]] == whole["frame"].tolist()
 
 
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", OF_POOL)
 def test_frames_of_any_kind_can_be_picked(name, candidates, small_pool, tmp_path):
     """A pool in which frames differ in the order of their atoms, their number and their cell."""
     frames = []
@@ -169,3 +172,22 @@ def test_frames_of_any_kind_can_be_picked(name, candidates, small_pool, tmp_path
     given = replace(given, pool=pool, runs=np.zeros(len(frames), int))
     table = select(name, given, len(frames))
     assert sorted(table["frame"]) == list(range(len(frames)))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_frames_that_a_selector_makes_come_with_their_picks(name, candidates):
+    """Distinct by origin and number, in the file of a working folder, the same for the same seed."""
+    record, options = SELECTORS[name], options_of("SELECTORS", name, SELECTORS[name])
+    given = candidates(name)
+    table = next_picks(record, given, 5, 1, options)
+    frames = read_frames(given.work / OWN_FRAMES)
+    assert 0 < len(table) <= 5
+    assert {"pick", "origin", "frame", "score"} <= set(table)
+    assert not table.duplicated(["origin", "frame"]).any()
+    assert table["pick"].tolist() == list(range(len(table)))
+    assert len(frames) == len(table)
+    assert all(frame.pbc.all() and np.isfinite(frame.positions).all() for frame in frames)
+    again = candidates(name)
+    pd.testing.assert_frame_equal(next_picks(record, again, 5, 1, options), table)
+    for one, other in zip(frames, read_frames(again.work / OWN_FRAMES), strict=True):
+        assert np.array_equal(one.positions, other.positions)

@@ -216,6 +216,16 @@ CHOICES = {
                 "models/small/members": 2,
                 "selectors/random": {"selector": "disagreement", "model": "small"},
             },
+            "explore": {
+                "sizes": [4, 8],
+                "models/small/members": 2,
+                "selectors/random": {
+                    "selector": "explore",
+                    "model": "small",
+                    "starts": {"melt": {"from": "pool"}},
+                    "temperature_K": 1200,
+                },
+            },
         },
     ),
 }

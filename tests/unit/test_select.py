@@ -21,6 +21,7 @@ from minset.registry import defaults_of
 from minset.select import SELECTORS
 from minset.select.candidates import Candidates, read_atoms, standardised
 from minset.select.environments import described_environments, environments
+from minset.select.grid import one_of_each
 from minset.select.novelty import CHECKPOINT, METRICS
 from minset.select.novelty import train as rnd_training
 from minset.select.picks import next_picks
@@ -121,6 +122,50 @@ def test_fps_takes_duplicates_last(picks_from):
     picks = picks_from(rows, 10, "fps")["frame"].to_numpy()
     assert len(set(picks[:6] // 4)) == 6
     assert len(set(picks)) == 10
+
+
+def test_cells_of_a_grid_take_turns():
+    """Three cells with 60, 5 and 1 frames: one of each, then of those that have more."""
+    cells = np.repeat([7, 3, 90], [60, 5, 1])
+    orders = [one_of_each(cells, np.random.default_rng(seed)) for seed in range(200)]
+    for order in orders:
+        assert sorted(order) == list(range(66))
+        assert sorted(cells[order[:3]]) == [3, 7, 90]
+        assert all(sorted(cells[order[k : k + 2]]) == [3, 7] for k in range(3, 11, 2))
+    # a populous cell is no more likely to come first; 200 draws of 1/3 have a deviation of 6.7
+    assert np.bincount([cells[order[0]] for order in orders])[[3, 7, 90]] == pytest.approx(
+        [200 / 3] * 3, abs=27
+    )
+
+
+def test_a_grid_spreads_picks_over_energies_and_volumes(tmp_path):
+    """Frames crowded in one corner: the picks are not."""
+    rng, frames = np.random.default_rng(3), []
+    for energy, edge in zip(rng.beta(1, 8, 400), rng.beta(1, 8, 400), strict=True):
+        atoms = Atoms("K", cell=[4 + edge] * 3, pbc=True)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=np.zeros((1, 3)))
+        frames.append(atoms)
+    write_pool(tmp_path / "pool.h5", frames)
+    numbers = np.arange(400)
+    given = Candidates(numbers, None, 0 * numbers, tmp_path / "pool.h5", tmp_path)
+    table = select_by("grid", given, 40, 1, energy_bins=5, volume_bins=4)
+    energies = np.array([frame.get_potential_energy() for frame in frames])
+    volumes = np.array([frame.cell.volume for frame in frames])
+    chosen = table["frame"].to_numpy()
+    assert table["score"].to_numpy() == pytest.approx(energies[chosen])
+    assert table["volume_A3_atom"].to_numpy() == pytest.approx(volumes[chosen])
+
+    def counts(rows) -> np.ndarray:
+        of = np.ptp(energies), np.ptp(volumes)
+        row = np.minimum(5 * (energies[rows] - energies.min()) / of[0], 4).astype(int)
+        column = np.minimum(4 * (volumes[rows] - volumes.min()) / of[1], 3).astype(int)
+        return np.histogram2d(row, column, bins=(range(6), range(5)))[0]
+
+    there, taken = counts(numbers), counts(chosen)
+    level = taken.max()
+    assert ((taken == there) | (taken >= level - 1)).all()  # even, but for cells that are empty
+    one_volume = select_by("grid", given, 10, 1, volume_bins=1)
+    assert len(one_volume) == 10
 
 
 @pytest.mark.parametrize("k", range(64))
@@ -491,6 +536,7 @@ def test_a_pool_without_energies_serves_what_needs_none(tmp_path):
     assert len(select_by("entropy_gain", given, 4, 1)) == 4
     for name, told in (
         ("global_energy", "has no energy of frame 0"),
+        ("grid", "has no energy of frame 0"),
         ("atomic_energy", "has no energy of each atom of frame 0"),
         ("force", "has no forces of frame 0"),
         ("single_run_random", "does not say which MD run"),

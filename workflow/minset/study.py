@@ -173,8 +173,11 @@ class Study:
             return options["first"]
         return kind
 
-    def selector_options(self, name: str) -> dict:
-        """Options of the selector that picks a set, without those that the workflow itself reads."""
+    def selector_options(self, name: str, system: str | None = None) -> dict:
+        """Options of the selector that picks a set, without those that the workflow itself reads.
+
+        With what it needs of a ``system``, if that is named.
+        """
         options = self.settings["selectors"][set_row(name)["selector"]]
         kind = self.selector(name)
         record = SELECTORS[kind].options
@@ -182,7 +185,10 @@ class Study:
         aside = {"model", "simulation", "first"}
         if "certificate" in SELECTORS[kind].needs(complete):
             aside -= {"first"}  # also where the simulation of a model broke
-        return canonical({k: v for k, v in complete.items() if k not in aside})
+        given = canonical({k: v for k, v in complete.items() if k not in aside})
+        if system and "system" in SELECTORS[kind].needs(complete):
+            given["system"] = self.crystal_system(system, self.committee(name)[0])
+        return given
 
     def descriptors_of_split(self) -> list[str]:
         """Kinds of descriptors that drawing the test frames looks at."""

@@ -73,7 +73,7 @@ rule select:
         selector=lambda w: study.selector(w.set),
         seed=lambda w: set_row(w.set)["seed"],
         size=lambda w: set_row(w.set)["size"],
-        options=lambda w: study.selector_options(w.set),
+        options=lambda w: study.selector_options(w.set, w.system),
     log:
         f"{LOG}/select/{{set}}.log",
     benchmark:

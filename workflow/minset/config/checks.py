@@ -67,7 +67,7 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     generator = registry("generators")[study["pool"]["generator"]]
     mistakes += [f"pool.{m}" for m in generator.mistakes(study["pool"], system)]
     for name in study["selectors"]:
-        mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name)]
+        mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name, system)]
     mistakes += _more_seeds_mistakes(study)
     labeler = registry("labelers")[study["labels"]["labeler"]]
     settings = study["labels"]["settings"]
@@ -108,11 +108,10 @@ def _engine_observables(study: dict) -> list[str]:
 
 def _engine_observable_mistakes(study: dict, system: dict) -> list[str]:
     """What observables of engines find wrong with their options in view of a system."""
-    cutoff_A = max(model.get("cutoff_A", 0.0) for model in study["models"].values())
     return [
         f"{name}.{mistake}"
         for name in _engine_observables(study)
-        for mistake in registry("observables")[name].mistakes(study[name], system, cutoff_A)
+        for mistake in registry("observables")[name].mistakes(study[name], system, _cutoff_A(study))
     ]
 
 
@@ -134,6 +133,11 @@ def _frames_observable_mistakes(study: dict) -> list[str]:
         for name in wanted
         for mistake in registry("observables")[name].mistakes(study[name], runs, selections)
     ]
+
+
+def _cutoff_A(study: dict) -> float:
+    """Largest cutoff of a study's models."""
+    return max(model.get("cutoff_A", 0.0) for model in study["models"].values())
 
 
 def _composition_mistakes(study: dict, system: dict) -> list[str]:
@@ -208,14 +212,18 @@ def _potential_mistakes(study: dict, system: dict, system_path: Path) -> list[st
     return mistakes
 
 
-def _selector_mistakes(study: dict, name: str) -> list[str]:
-    """Of a selector that looks at trained models: whose, what comes before there are any, and when."""
+def _selector_mistakes(study: dict, name: str, system: dict) -> list[str]:
+    """Of a selector that looks at trained models: whose, what comes before there are any, and when.
+
+    And what it finds wrong itself.
+    """
     selectors, options = registry("selectors"), study["selectors"][name]
     of_models = {"models", "certificate"}
-    needs = selectors[options["selector"]].needs(options)
+    record = selectors[options["selector"]]
+    needs, mistakes = record.needs(options), record.mistakes(options, system, _cutoff_A(study))
     if not of_models & needs:
-        return []
-    mistakes, model = [], options.get("model")
+        return mistakes
+    model = options.get("model")
     if model not in study["models"]:
         names = ", ".join(study["models"])
         mistakes.append(f"model: {model} is not among the study's models ({names})")

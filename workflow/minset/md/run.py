@@ -117,7 +117,7 @@ def run_md(start: Atoms, system: dict, attach: Attach, protocol: Protocol, folde
     verdict = _verdict(broken, step - first, time.monotonic() - began, protocol, folder)
     if broken is None:
         with written_aside(folder / FINAL) as aside:
-            write_extxyz(aside, _current_atoms(lmp, start))
+            write_extxyz(aside, current_atoms(lmp, start))
     lmp.close()
     write_csv(folder / THERMO, read_thermo(folder))
     if broken:
@@ -278,7 +278,7 @@ def _prepare(lmp, system: dict, protocol: Protocol, folder: Path, fresh: bool) -
     lmp.command(f"restart {every} {two}")
 
 
-def _current_atoms(lmp, start: Atoms) -> Atoms:
+def current_atoms(lmp, start: Atoms) -> Atoms:
     """Positions, velocities and cell of LAMMPS as Atoms in order and frame of ``start``."""
     low, cell = box_of(lmp)
     box = restricted(start.cell[:])

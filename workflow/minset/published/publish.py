@@ -147,7 +147,10 @@ def _is_current(results: Results, name: str) -> bool:
     else:
         made, own = results.path("selection", f"{name}.h5.meta.json"), {}
     if is_selection(name):
-        own = {"selector": study.selector(name), "options": study.selector_options(name)}
+        own = {
+            "selector": study.selector(name),
+            "options": study.selector_options(name, results.system),
+        }
     described = [
         (path, {"options": canonical(study.settings["descriptors"])})
         for path in results.path("selection", "").glob("descriptors-*.npy.meta.json")

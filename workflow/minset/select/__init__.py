@@ -3,7 +3,17 @@
 A new one is one module with a ``RECORD`` and one line here.
 """
 
-from minset.select import certificate, disagreement, entropy_gain, fps, random, rnd, uniform
+from minset.select import (
+    certificate,
+    disagreement,
+    entropy_gain,
+    explore,
+    fps,
+    grid,
+    random,
+    rnd,
+    uniform,
+)
 from minset.select.record import Selector
 
 SELECTORS: dict[str, Selector] = {
@@ -11,9 +21,11 @@ SELECTORS: dict[str, Selector] = {
     "certificate": certificate.RECORD,
     "disagreement": disagreement.RECORD,
     "entropy_gain": entropy_gain.RECORD,
+    "explore": explore.RECORD,
     "force": uniform.FORCE,
     "fps": fps.RECORD,
     "global_energy": uniform.GLOBAL_ENERGY,
+    "grid": grid.RECORD,
     "random": random.RECORD,
     "rnd": rnd.RECORD,
     "single_run_random": random.SINGLE_RUN,

@@ -10,6 +10,7 @@ import pandas as pd
 from minset.pool.store import read_numbers
 
 FRAMES = 512  # whose atoms are in memory at a time
+OWN_FRAMES = "frames.h5"  # in the working folder: those that a selector made itself, pick by pick
 
 
 @dataclass(frozen=True)

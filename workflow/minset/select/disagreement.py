@@ -140,7 +140,7 @@ def _of_pool(candidates: Candidates, frames: np.ndarray, quantity: str) -> np.nd
     done = _saved(path, len(frames))
     left = frames[order][len(done) :]
     began = reported = time.monotonic()
-    members = _Members(candidates.models, candidates.threads)
+    members = Members(candidates.models, candidates.threads)
     for numbers, positions, cells in _blocks(candidates.pool, left):
         block = [
             disagreement(calls, quantity) if calls else np.nan
@@ -186,7 +186,7 @@ def _blocks(pool: Path, frames: np.ndarray) -> Iterator[tuple]:
             yield numbers[rows], positions[rows], cells[rows]
 
 
-class _Members:
+class Members:
     """Force calls of a committee, made anew only when the composition changes."""
 
     def __init__(self, folders: Sequence[Path], threads: int):

@@ -16,10 +16,15 @@ class Selector:
         ``select(candidates, n, seed, options)`` gives a table with columns ``pick``, ``frame`` (pool
         index) and ``score``, in the order of the picks. One that does not look at models orders ``n``
         frames, the same at every ``n``; one that does gives up to ``n`` that are not yet known. Frames
-        that are not from the pool come with ``origin``, the file in which ``frame`` is their number.
+        that are not from the pool come with ``origin``, of which ``frame`` is their number; one that
+        makes frames itself writes them to ``OWN_FRAMES`` of its working folder.
     needs
         ``needs(options)`` says what it looks at: a subset of ``{"frames", "atoms", "models",
-        "certificate"}``, the first two being descriptors, the others of the size before.
+        "certificate", "system"}``: descriptors of these, models and certificate of the size before, and
+        the system's species and crystal, which come as the option ``system``.
+    mistakes
+        ``mistakes(options, system, cutoff_A)`` says what is wrong with its options in view of a system
+        file and the largest cutoff of the models, a line each that begins with the option.
     required
         Options that have no default and must be given.
     """
@@ -27,4 +32,5 @@ class Selector:
     options: dict
     select: Callable
     needs: Callable[[dict], set[str]]
+    mistakes: Callable[[dict, dict, float], list[str]] = lambda options, system, cutoff_A: []
     required: tuple[str, ...] = ()
