@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from studies import CONFIG, GRID, STUDY, SYSTEM, alter, mistakes
+from studies import CONFIG, GREM, GRID, STUDY, SYSTEM, alter, mistakes
 
 from minset.config import load_study
 from minset.config.reading import _read_system
@@ -161,7 +161,11 @@ CHOICES = {
     "generators": (
         "pool/generator",
         "pool.generator",
-        {"npt_grid": {"pool": GRID}, "files": {"pool": OWN, "test/frames": 4}},
+        {
+            "npt_grid": {"pool": GRID},
+            "grem": {"pool": GREM},
+            "files": {"pool": OWN, "test/frames": 4},
+        },
     ),
     "labelers": (
         "labels/labeler",

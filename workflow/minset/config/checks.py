@@ -120,14 +120,19 @@ def _composition_mistakes(study: dict, system: dict) -> list[str]:
         for name, settings in study["simulations"].items()
         if settings["start"] == "melt"
     }
-    if "ions" in study["pool"]:
-        numbers = {"pool.ions": study["pool"]["ions"]} | numbers
-    mistakes = []
+    pool, mistakes = study["pool"], []
+    if "ions" in pool:
+        numbers = {"pool.ions": pool["ions"]} | numbers
     for key, ions in numbers.items():
         try:
             composition(system, ions)
         except ValueError as error:
             mistakes.append(f"{key}: {error}")
+    if not mistakes and pool.get("start", "liquid") != "liquid":
+        from minset.md.start import crystal_start_needs
+
+        if reason := crystal_start_needs(system, pool["ions"]):
+            mistakes.append(f"pool.start: {reason}")
     return mistakes
 
 
@@ -176,7 +181,7 @@ def _potential_mistakes(study: dict, system: dict, system_path: Path) -> list[st
         if name not in known
     ]
     told = "density_g_cm3" in pool or system["reference"]["density"]
-    if generator_needs_potential(pool) and not told:
+    if generator_needs_potential(pool) and pool.get("start") != "crystal" and not told:
         mistakes.append(
             f"pool.density_g_cm3: missing, and {system_path} has no fit in reference.density; give "
             "the density at which the pool's runs start, in g/cm^3"
