@@ -99,6 +99,7 @@ GENERATORS = {
     },
     "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
+    "transferred": lambda T: {"path": "README.md", "species": {"Ni": "Al"}},
 }
 
 # options of descriptors and of selectors that have no default, or with which they are quicker

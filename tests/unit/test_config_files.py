@@ -141,6 +141,12 @@ def test_what_is_no_file_of_version_0_1_stays_as_it_is(content):
 GAP = {"model": "gap"}
 ACSF = {"model": "acsf", "training": {"max_epochs": 10}}
 OWN = {"generator": "files", "path": str(CONFIG.parent / "README.md")}  # not read here
+OTHER = {
+    "generator": "transferred",
+    "path": OWN["path"],
+    "species": {"Na": "K", "Br": "Cl"},
+    "scale": 1.1,
+}
 POTCARS = Path(__file__).parents[1] / "fake_vasp/potcars"
 # labelers that need files, of which the content says nothing here
 FILES = {
@@ -165,6 +171,7 @@ CHOICES = {
             "npt_grid": {"pool": GRID},
             "grem": {"pool": GREM},
             "files": {"pool": OWN, "test/frames": 4},
+            "transferred": {"pool": OTHER},
         },
     ),
     "labelers": (

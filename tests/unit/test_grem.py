@@ -160,7 +160,7 @@ MISTAKES = {
     ),
     "a slope that makes the transition worse": (
         {"pool": GREM_OF_KCL | {"eta_K_per_eV_atom": 3000}},
-        "pool.eta_K_per_eV_atom: 3000 is more than the maximum of 0",
+        "pool.eta_K_per_eV_atom: 3000 is greater than the maximum of 0",
     ),
 }
 

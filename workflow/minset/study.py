@@ -85,8 +85,8 @@ class Study:
     def pool_system(self, system: str, run: str) -> dict:
         """What a run of the pool needs of a system: as MD, and the crystal with which it begins."""
         part = self.md_system(system, self.settings["pool"].get("potential"))
-        crystals = self.pool_runs[run].get("start") == "crystal"
-        return self._with_crystal(part, system) if crystals else part
+        crystal = self.generator.of_crystal(self.pool_runs[run])
+        return self._with_crystal(part, system) if crystal else part
 
     def pool_run_files(self, run: str) -> list[str]:
         """Files that a run of the pool reads."""

@@ -13,7 +13,7 @@ from minset.config.plausibility import (
     fit_mistakes,
     mass_mistakes,
 )
-from minset.config.pool_checks import pool_mistakes
+from minset.config.pool_checks import pool_mistakes, pool_mistakes_of_system
 from minset.config.registries import registry
 from minset.config.simulation_checks import simulation_mistakes
 from minset.crystal import given_crystal_mistakes
@@ -63,6 +63,8 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     mistakes += _potential_mistakes(study, system, system_path)
     mistakes += _density_mistakes(study, system)
     mistakes += pool_mistakes(study)
+    if not mistakes:
+        mistakes += pool_mistakes_of_system(study["pool"], system)
     for name in study["selectors"]:
         mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name)]
     mistakes += _more_seeds_mistakes(study)
@@ -128,11 +130,6 @@ def _composition_mistakes(study: dict, system: dict) -> list[str]:
             composition(system, ions)
         except ValueError as error:
             mistakes.append(f"{key}: {error}")
-    if not mistakes and pool.get("start", "liquid") != "liquid":
-        from minset.md.start import crystal_start_needs
-
-        if reason := crystal_start_needs(system, pool["ions"]):
-            mistakes.append(f"pool.start: {reason}")
     return mistakes
 
 

@@ -9,7 +9,7 @@ of ``grem`` have ``bath_K``, ``lambda_K``, ``eta_K_per_eV_atom`` and ``enthalpy_
 temperatures.
 """
 
-from minset.pool import files, grem, npt_grid, npt_ramp
+from minset.pool import files, grem, npt_grid, npt_ramp, transferred
 from minset.pool.record import Generator
 
 GENERATORS: dict[str, Generator] = {
@@ -17,4 +17,5 @@ GENERATORS: dict[str, Generator] = {
     "grem": grem.RECORD,
     "npt_grid": npt_grid.RECORD,
     "npt_ramp": npt_ramp.RECORD,
+    "transferred": transferred.RECORD,
 }

@@ -69,7 +69,9 @@ def planned(settings: dict, name: str, seed: int, own: dict) -> list[dict]:
     liquid = {"name": name, "seed": seed} | own | of_each
     crystal = liquid | {"name": f"{name}-crystal", "start": "crystal"}
     crystal["seed"] = seed_of(seed, crystal["name"])
-    return {"liquid": [liquid], "crystal": [crystal], "both": [liquid, crystal]}[settings.get("start", "liquid")]
+    return {"liquid": [liquid], "crystal": [crystal], "both": [liquid, crystal]}[
+        settings.get("start", "liquid")
+    ]
 
 
 def seed_of(seed: int, name: str) -> int:

@@ -30,6 +30,15 @@ def _no_files(run: dict) -> list[str]:
     return []
 
 
+def _crystal_mistakes(pool: dict, system: dict) -> list[str]:
+    """A system or a number of atoms that makes no crystal with which runs could begin."""
+    if pool.get("start", "liquid") == "liquid":
+        return []
+    from minset.md.start import crystal_start_needs
+
+    return [f"start: {reason}" for reason in [crystal_start_needs(system, pool["ions"])] if reason]
+
+
 @dataclass(frozen=True)
 class Generator:
     """A way to fill a pool.
@@ -51,6 +60,11 @@ class Generator:
         ``files(run)``: paths of the files that a run reads.
     has_labels
         Whether its frames may carry labels, for the labeler ``given``.
+    mistakes
+        ``mistakes(pool, system)``: what is wrong with the study's ``pool`` in view of a system, each
+        beginning with its key.
+    of_crystal
+        ``of_crystal(run)``: whether sampling a run looks at the system's crystal.
     """
 
     options: dict
@@ -60,3 +74,5 @@ class Generator:
     advice: str
     files: Callable[[dict], list[str]] = _no_files
     has_labels: bool = False
+    mistakes: Callable[[dict, dict], list[str]] = _crystal_mistakes
+    of_crystal: Callable[[dict], bool] = lambda run: run.get("start") == "crystal"
