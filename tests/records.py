@@ -102,6 +102,7 @@ RECORDS = {
             | {"temperature_K": LIST | {"items": NUMBER}, "pressure_bar": {"type": "number"}},
             ("temperature_K", "pressure_bar", *NEEDED),
             plan=ramp,
+            mistakes=lambda pool, system: [],
         ),
         "npt_grid": entry(
             OF_RUNS
@@ -111,6 +112,7 @@ RECORDS = {
             },
             ("temperatures_K", "pressures_bar", *NEEDED),
             plan=grid,
+            mistakes=lambda pool, system: [],
         ),
     },
     "descriptors": {

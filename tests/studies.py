@@ -20,6 +20,19 @@ GRID = {
     "seed": 1,
 }
 
+GREM = {
+    "generator": "grem",
+    "lambdas_K": [1500, 2000],
+    "eta_K_per_eV_atom": -2000,
+    "enthalpy_eV_atom": -3.5,
+    "bath_K": 1200,
+    "pressure_bar": 1,
+    "ions": 32,
+    "duration_ps": 20,
+    "frames": 40,
+    "seed": 1,
+}
+
 
 @pytest.fixture
 def config(tmp_path) -> Path:

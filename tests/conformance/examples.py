@@ -90,8 +90,17 @@ SHORT = {"ions": 32, "equilibration_ps": 0.5, "duration_ps": 6.4, "frames": 16, 
 GENERATORS = {
     "entropy": lambda T: {"densities_g_cm3": [1.0, 0.8], "K_eV": [0, 300]},
     "files": lambda T: {"path": ["README.md", "tests/*.md"]},  # a plan does not read them
+    "grem": lambda T: {
+        "lambdas_K": [T, T + 100],
+        "eta_K_per_eV_atom": -500,
+        "enthalpy_eV_atom": -3.3,
+        "bath_K": T,
+        "pressure_bar": 1000,
+        "start": "liquid",
+    },
     "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
+    "transferred": lambda T: {"path": "README.md", "species": {"Ni": "Al"}},
 }
 
 # options of descriptors and of selectors that have no default, or with which they are quicker

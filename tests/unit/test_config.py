@@ -64,7 +64,7 @@ def test_what_is_no_study_is_a_mistake_in_the_file(text, config):
 def test_an_unknown_study_or_system_lists_those_there_are(config):
     (line,) = mistakes(config, "demo-quantum")
     assert line.startswith(f"{config / 'studies/demo-quantum.yaml'} does not exist; there are: ")
-    assert "there are: demo, demo-classical, demo-espresso, " in line
+    assert ", demo, demo-classical, demo-espresso, " in line
     alter(config, STUDY, {"systems": ["rbcl"]})
     (line,) = mistakes(config)
     known = ", ".join(sorted(path.stem for path in (config / "systems").glob("*.yaml")))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from studies import CONFIG, GRID, STUDY, SYSTEM, alter, mistakes
+from studies import CONFIG, GREM, GRID, STUDY, SYSTEM, alter, mistakes
 
 from minset.config import load_study
 from minset.config.reading import _read_system
@@ -146,6 +146,12 @@ def test_what_is_no_file_of_version_0_1_stays_as_it_is(content):
 GAP = {"model": "gap"}
 ACSF = {"model": "acsf", "training": {"max_epochs": 10}}
 OWN = {"generator": "files", "path": str(CONFIG.parent / "README.md")}  # not read here
+OTHER = {
+    "generator": "transferred",
+    "path": OWN["path"],
+    "species": {"Na": "K", "Br": "Cl"},
+    "scale": 1.1,
+}
 POTCARS = Path(__file__).parents[1] / "fake_vasp/potcars"
 # labelers that need files, of which the content says nothing here
 FILES = {
@@ -179,8 +185,10 @@ CHOICES = {
         "pool.generator",
         {
             "npt_grid": {"pool": GRID},
-            "files": {"pool": OWN, "test/frames": 4},
             "entropy": {"pool": ENTROPY},
+            "grem": {"pool": GREM},
+            "files": {"pool": OWN, "test/frames": 4},
+            "transferred": {"pool": OTHER},
         },
     ),
     "labelers": (

@@ -132,6 +132,22 @@ def crystal(system: dict, structure: str, c_over_a: float = IDEAL_C_OVER_A) -> A
     return bulk(symbols, kind.lattice, a=a, c=None if kind.cubic else ratio * a)
 
 
+def conventional_cell(system: dict) -> Atoms:
+    """Right-angled cell of the usual crystal of a system, with its lattice constants at rest.
+
+    Parameters
+    ----------
+    system
+        One of which `crystal_needs` says nothing.
+    """
+    from ase.build import bulk
+
+    usual = _usual(system)
+    kind, symbols = STRUCTURES[usual["structure"]], "".join(species_of(system))
+    shape = {"cubic": True} if kind.cubic else {"orthorhombic": True}
+    return bulk(symbols, kind.lattice, a=usual["a_A"], c=usual.get("c_A"), **shape)
+
+
 def lattice_constants_A(structure: str, atoms: Atoms) -> tuple[float, float]:
     """Lattice constants a and c, c that of a where the structure is cubic, from its primitive cell."""
     a, _, c = atoms.cell.lengths()

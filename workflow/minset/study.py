@@ -76,12 +76,18 @@ class Study:
     def pool_run(self, system: str, run: str) -> dict:
         """Settings of one run of a system's pool; of molecular dynamics with its first density."""
         settings = dict(self.pool_runs[run])
-        if "potential" in self.settings["pool"]:
+        if "potential" in self.settings["pool"] and "start" not in settings:
             given = self.settings["pool"].get("density_g_cm3")
             fits = self.systems[system].get("reference", {}).get("density", [])
-            first_K = settings["temperature_K"][0]
+            first_K = settings.get("bath_K") or settings["temperature_K"][0]
             settings["density_g_cm3"] = given or start_density_g_cm3(fits, first_K)
         return canonical(settings)
+
+    def pool_system(self, system: str, run: str) -> dict:
+        """What a run of the pool needs of a system: as MD, and the crystal with which it begins."""
+        part = self.md_system(system, self.settings["pool"].get("potential"))
+        crystal = self.generator.of_crystal(self.pool_runs[run])
+        return self._with_crystal(part, system) if crystal else part
 
     def pool_run_files(self, run: str) -> list[str]:
         """Files that a run of the pool reads."""
@@ -372,7 +378,10 @@ class Study:
 
     def crystal_system(self, system: str, engine: str) -> dict:
         """What observables of an engine need of a system: as MD, and a crystal to start from."""
-        part, content = self.engine_system(system, engine), self.systems[system]
+        return self._with_crystal(self.engine_system(system, engine), system)
+
+    def _with_crystal(self, part: dict, system: str) -> dict:
+        content = self.systems[system]
         return part | ({"crystal": canonical(content["crystal"])} if "crystal" in content else {})
 
     @cached_property

@@ -10,7 +10,7 @@ rule pool_run:
         table=f"{POOL}/runs/{{pool_run}}.csv",
     params:
         generator=study.settings["pool"].get("generator"),
-        system=lambda w: study.md_system(w.system, study.settings["pool"].get("potential")),
+        system=lambda w: study.pool_system(w.system, w.pool_run),
         settings=lambda w: study.pool_run(w.system, w.pool_run),
     log:
         f"{LOG}/pool/{{pool_run}}.log",

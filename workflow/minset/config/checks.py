@@ -13,7 +13,7 @@ from minset.config.plausibility import (
     fit_mistakes,
     mass_mistakes,
 )
-from minset.config.pool_checks import pool_mistakes, pool_runs
+from minset.config.pool_checks import pool_mistakes, pool_mistakes_of_system, pool_runs
 from minset.config.registries import registry
 from minset.config.simulation_checks import simulation_mistakes
 from minset.crystal import given_crystal_mistakes
@@ -64,13 +64,14 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     mistakes += _potential_mistakes(study, system, system_path)
     mistakes += _density_mistakes(study, system)
     mistakes += pool_mistakes(study)
-    generator = registry("generators")[study["pool"]["generator"]]
-    mistakes += [f"pool.{m}" for m in generator.mistakes(study["pool"], system)]
+    if not mistakes:
+        mistakes += pool_mistakes_of_system(study["pool"], system)
     for name in study["selectors"]:
         mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name, system)]
     mistakes += _more_seeds_mistakes(study)
     labeler = registry("labelers")[study["labels"]["labeler"]]
     settings = study["labels"]["settings"]
+    generator = registry("generators")[study["pool"]["generator"]]
     if labeler.needs_labels and not generator.has_labels:
         mistakes.append(
             f"labels.labeler: {labeler.name} takes labels that frames come with, and those of "
@@ -148,9 +149,9 @@ def _composition_mistakes(study: dict, system: dict) -> list[str]:
         for name, settings in study["simulations"].items()
         if settings["start"] == "melt"
     }
-    if "ions" in study["pool"]:
-        numbers = {"pool.ions": study["pool"]["ions"]} | numbers
-    mistakes = []
+    pool, mistakes = study["pool"], []
+    if "ions" in pool:
+        numbers = {"pool.ions": pool["ions"]} | numbers
     for key, ions in numbers.items():
         try:
             composition(system, ions)
@@ -204,7 +205,7 @@ def _potential_mistakes(study: dict, system: dict, system_path: Path) -> list[st
         if name not in known
     ]
     told = "density_g_cm3" in pool or system["reference"]["density"]
-    if generator_needs_potential(pool) and not told:
+    if generator_needs_potential(pool) and pool.get("start") != "crystal" and not told:
         mistakes.append(
             f"pool.density_g_cm3: missing, and {system_path} has no fit in reference.density; give "
             "the density at which the pool's runs start, in g/cm^3"

@@ -39,6 +39,12 @@ def pool_mistakes(study: dict) -> list[str]:
         return [*mistakes, f"pool.{error}"]
 
 
+def pool_mistakes_of_system(pool: dict, system: dict) -> list[str]:
+    """What the generator finds wrong with the pool in view of a system."""
+    record = registry("generators")[pool["generator"]]
+    return [f"pool.{mistake}" for mistake in record.mistakes(pool, system)]
+
+
 def _spacing_mistakes(pool: dict) -> list[str]:
     """Frames of MD runs that are closer than a time step or between two."""
     if not {"frames", "duration_ps", "timestep_fs"} <= set(pool):

@@ -54,6 +54,8 @@ class Protocol:
     limits: dict = field(default_factory=dict)
     # per-atom columns of the dump beyond coordinates, LAMMPS names
     extra_columns: tuple[str, ...] = ()
+    # lambda in K, eta in K/eV and H0 in eV of LAMMPS's `fix grem`, whose forces the dump then holds
+    grem: tuple[float, float, float] | None = None
 
     def steps(self, duration_ps: float) -> int:
         """Number of MD steps in a time, at least one."""
@@ -254,6 +256,9 @@ def _prepare(lmp, system: dict, protocol: Protocol, folder: Path, fresh: bool) -
     )
     keywords = [k if k != "time" else "step" for k in THERMO_COLUMNS.values()]
     lmp.command("thermo_style custom " + " ".join(keywords))
+    if protocol.grem:
+        lmp.command("fix grem all grem {:.17g} {:.17g} {:.17g} integrate".format(*protocol.grem))
+        lmp.command("thermo_modify press grem_press")
     every = protocol.steps(protocol.thermo_ps)
     lmp.command(f"thermo {every}")
     # LAMMPS's own `time` starts again at a restart; the step does not

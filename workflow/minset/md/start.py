@@ -1,12 +1,13 @@
-"""Starting configurations from frames of the pool."""
+"""Starting configurations that are no melts: frames of the pool, and crystals."""
 
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
+from minset.crystal import conventional_cell, crystal_needs
 from minset.pool.store import read_frames, read_numbers, read_property
-from minset.system import name_of
+from minset.system import name_of, species_of
 from minset.units import density_g_cm3 as density_of
 
 
@@ -60,6 +61,36 @@ def start_from_pool(system: dict, pool: Path, ions: int, density_g_cm3: float | 
         start.set_cell(start.cell * factor, scale_atoms=True)
     start.wrap()
     return start
+
+
+def crystal_start_needs(system: dict, ions: int) -> str:
+    """Why no cell of that many atoms can start as the crystal of a system; empty if one can."""
+    if reason := crystal_needs(system):
+        return reason
+    atoms = len(conventional_cell(system))
+    if ions % atoms:
+        return (
+            f"the crystal of {name_of(system)} has {atoms} atoms in a cell, of which {ions} is no "
+            f"multiple; use {max(1, ions // atoms) * atoms} or {(ions // atoms + 1) * atoms}"
+        )
+    return ""
+
+
+def start_from_crystal(system: dict, ions: int) -> Atoms:
+    """The usual crystal of a system, in cells as nearly a cube as they can be; at rest.
+
+    Parameters
+    ----------
+    system
+        One of which `crystal_start_needs` says nothing; with ``crystal`` if its file has it.
+    ions
+        Number of atoms, in the order of the system's species.
+    """
+    cell = conventional_cell(system)
+    start = cell * _repetitions(cell.cell.lengths(), ions // len(cell))
+    species = species_of(system)
+    order = np.argsort([species.index(s) for s in start.symbols], kind="stable")
+    return start[order]
 
 
 def _repetitions(edges_A: np.ndarray, times: int) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""One run of a pool: NPT molecular dynamics of a melt with the potential of the system."""
+"""One run of a pool: NPT molecular dynamics of a melt or a crystal with the potential of the system."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,7 @@ from minset.files import written_aside
 from minset.md.engines import potential_engine
 from minset.md.melt import melt
 from minset.md.run import FINAL, TRAJECTORY, Protocol, read_thermo, run_md
+from minset.md.start import start_from_crystal
 from minset.md.trajectory import read_trajectory
 from minset.pool.record import NoFrames, Sampled
 from minset.potential import contact_A, record_of
@@ -21,17 +22,19 @@ LEAST_DIFFUSION_A2_PS = 0.15  # of a liquid; 1.5e-9 m^2/s
 
 
 def run_npt(system: dict, run: dict, folder: Path) -> Sampled:
-    """Melt, equilibrate and sample one run of a pool.
+    """Melt, or begin with the crystal, equilibrate and sample one run of a pool.
 
     Of a ramp that boils, freezes or breaks on its way the longest part that is liquid is kept; a
-    run at one temperature then gives none. Its trajectory stays beside the folder.
+    run at one temperature then gives none. Its trajectory stays beside the folder. What began as the
+    crystal may be what it will, as long as it does not break.
 
     Parameters
     ----------
     system
-        ``species`` and ``potential``.
+        ``species`` and ``potential``, and for a crystal ``crystal`` if the system's file has it.
     run
-        As of a generator's ``plan``, see ``minset.pool``, and ``density_g_cm3``, at which it starts.
+        As of a generator's ``plan``, see ``minset.pool``, and of a melt ``density_g_cm3``, at which it
+        starts.
     folder
         Working folder; a killed run continues from what is there.
 
@@ -47,7 +50,6 @@ def run_npt(system: dict, run: dict, folder: Path) -> Sampled:
     """
     folder = Path(folder)
     first, last = run["temperature_K"]
-    by_lammps = record_of(system).commands is not None  # who alone knows energies of atoms
     common = {
         "ensemble": "npt",
         "pressure_bar": run["pressure_bar"],
@@ -68,22 +70,25 @@ def run_npt(system: dict, run: dict, folder: Path) -> Sampled:
         duration_ps=run["duration_ps"],
         sample_ps=sample_ps,
         thermo_ps=sample_ps,
-        extra_columns=("fx", "fy", "fz", *(("c_atomic_energy",) if by_lammps else ())),
+        extra_columns=known_of_atoms(system),
         **common,
     )
-    start = _melt(folder / "melt.extxyz", system, run)
-    _require_stable(run_md(start, system, potential_engine(), settle, folder / "settle"))
+    start = start_of(folder, system, run, first)
+    require_stable(run_md(start, system, potential_engine(), settle, folder / "settle"))
     settled = ase.io.read(folder / "settle" / FINAL, format="extxyz")
     verdict = run_md(settled, system, potential_engine(), sampling, folder / "run")
+    if run.get("start") == "crystal":
+        require_stable(verdict)
+        return Sampled(frames_of(folder / "run")[1:])
     reached_K = first + (last - first) * verdict["reached_ps"] / run["duration_ps"]
     trajectory = folder / "run" / TRAJECTORY
     part, reason = liquid_part(trajectory, system, sample_ps, (first, reached_K))
     if not verdict["stable"]:
         reason = f"broke {verdict['reason']}"
     if not reason:
-        return Sampled(_frames(folder / "run")[1:])  # the first repeats the end of equilibration
+        return Sampled(frames_of(folder / "run")[1:])  # the first repeats the end of equilibration
     _keep(trajectory, folder)
-    frames = _frames(folder / "run")[max(part.start, 1) : part.stop]
+    frames = frames_of(folder / "run")[max(part.start, 1) : part.stop]
     if first == last or not frames:
         raise NoFrames(reason)
     low, high = (frames[k].info["temperature_K"] for k in (0, -1))
@@ -156,14 +161,17 @@ def _longest(flags: np.ndarray) -> range:
     return max(map(range, edges[::2], edges[1::2]), key=len, default=range(0))
 
 
-def _melt(path: Path, system: dict, run: dict) -> Atoms:
-    """Start in a cube."""
+def start_of(folder: Path, system: dict, run: dict, temperature_K: float) -> Atoms:
+    """Crystal or melt with which a run begins; the melt, in a cube, is kept in its folder."""
+    if run.get("start") == "crystal":
+        return start_from_crystal(system, run["ions"])
+    path = folder / "melt.extxyz"
     if not path.exists():
         atoms = melt(
             system,
             run["ions"],
             run["density_g_cm3"],
-            run["temperature_K"][0],
+            temperature_K,
             duration_ps=2.0 if record_of(system).commands else 0.5,  # calculators are slow
             seed=run["seed"],
         )
@@ -172,12 +180,19 @@ def _melt(path: Path, system: dict, run: dict) -> Atoms:
     return ase.io.read(path, format="extxyz")
 
 
-def _require_stable(verdict: dict) -> None:
+def known_of_atoms(system: dict) -> tuple[str, ...]:
+    """Columns of the dump of a pool's run: forces, and energies of atoms, which LAMMPS alone knows."""
+    by_lammps = record_of(system).commands is not None
+    return ("fx", "fy", "fz", *(("c_atomic_energy",) if by_lammps else ()))
+
+
+def require_stable(verdict: dict) -> None:
+    """Give a run up that broke."""
     if not verdict["stable"]:
         raise NoFrames(f"broke {verdict['reason']}")
 
 
-def _frames(folder: Path) -> list[Atoms]:
+def frames_of(folder: Path) -> list[Atoms]:
     """Frames of a run with what its thermo.csv knows of them."""
     images = ase.io.read(folder / TRAJECTORY, index=":", format="lammps-dump-text")
     thermo = read_thermo(folder).reset_index()

@@ -26,7 +26,8 @@ def plan(settings: dict) -> list[dict]:
     for temperature, pressure in product(settings["temperatures_K"], settings["pressures_bar"]):
         name = f"T{temperature:.12g}-P{pressure:.12g}"
         seed = seed_of(settings["seed"], name)
-        runs.append(planned(settings, name, [temperature, temperature], pressure, seed))
+        own = {"temperature_K": [temperature, temperature], "pressure_bar": pressure}
+        runs += planned(settings, name, seed, own)
     return runs
 
 

@@ -17,8 +17,8 @@ def plan(settings: dict) -> list[dict]:
     list of dict
         See ``minset.pool``.
     """
-    temperatures, pressure = list(settings["temperature_K"]), settings["pressure_bar"]
-    return [planned(settings, "ramp", temperatures, pressure, settings["seed"])]
+    own = {key: settings[key] for key in ("temperature_K", "pressure_bar")}
+    return planned(settings, "ramp", settings["seed"], own)
 
 
 RECORD = Generator(

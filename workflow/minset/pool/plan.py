@@ -34,6 +34,12 @@ SEED = {
     "description": "Of the pool; every run has its own from it",
 }
 OPTIONS = OF_EACH_RUN | {
+    "start": {
+        "enum": ["liquid", "crystal", "both"],
+        "default": "liquid",
+        "description": "Of each run; `both` makes two of it, and what begins as the system's crystal "
+        "may stay one",
+    },
     "seed": SEED,
     "potential": {
         "type": "string",
@@ -54,12 +60,18 @@ REQUIRED = ("ions", "duration_ps", "frames", "seed")
 TEMPERATURES = {"type": "array", "items": _TEMPERATURE}
 
 
-def planned(
-    settings: dict, name: str, temperature_K: list[float], pressure_bar: float, seed: int
-) -> dict:
-    """One run of a pool, see ``minset.pool``."""
-    own = {"name": name, "temperature_K": temperature_K, "pressure_bar": pressure_bar, "seed": seed}
-    return own | {key: settings[key] for key in OF_EACH_RUN}
+def planned(settings: dict, name: str, seed: int, own: dict) -> list[dict]:
+    """One run of a pool, or that from the liquid and that from the crystal, see ``minset.pool``.
+
+    The one from the liquid has the name and the seed; the other seeds are made from these.
+    """
+    of_each = {key: settings[key] for key in OF_EACH_RUN}
+    liquid = {"name": name, "seed": seed} | own | of_each
+    crystal = liquid | {"name": f"{name}-crystal", "start": "crystal"}
+    crystal["seed"] = seed_of(seed, crystal["name"])
+    return {"liquid": [liquid], "crystal": [crystal], "both": [liquid, crystal]}[
+        settings.get("start", "liquid")
+    ]
 
 
 def seed_of(seed: int, name: str) -> int:

@@ -30,14 +30,18 @@ def _no_files(run: dict) -> list[str]:
     return []
 
 
-def nothing_amiss(settings: dict, system: dict) -> list[str]:
-    """Mistakes of a generator that has nothing to check in view of a system."""
-    return []
-
-
 def seconds_of_reading(run: dict, atoms: float) -> float:
     """Of one core, to read frames with so many atoms altogether."""
     return atoms * 1e-4
+
+
+def _crystal_mistakes(pool: dict, system: dict) -> list[str]:
+    """A system or a number of atoms that makes no crystal with which runs could begin."""
+    if pool.get("start", "liquid") == "liquid":
+        return []
+    from minset.md.start import crystal_start_needs
+
+    return [f"start: {reason}" for reason in [crystal_start_needs(system, pool["ions"])] if reason]
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,13 @@ class Generator:
     has_labels
         Whether its frames may carry labels, for the labeler ``given``.
     mistakes
-        ``mistakes(settings, system)``: what is wrong with the study's ``pool``, each beginning with a key
-        of it.
+        ``mistakes(settings, system)``: what is wrong with the study's ``pool`` in view of a system, each
+        beginning with a key of it.
     seconds
         ``seconds(run, atoms)``: of one core, for a run whose frames have so many atoms altogether; not
         asked of molecular dynamics with a potential of the system.
+    of_crystal
+        ``of_crystal(run)``: whether sampling a run looks at the system's crystal.
     """
 
     options: dict
@@ -76,5 +82,6 @@ class Generator:
     advice: str
     files: Callable[[dict], list[str]] = _no_files
     has_labels: bool = False
-    mistakes: Callable[[dict, dict], list[str]] = nothing_amiss
+    mistakes: Callable[[dict, dict], list[str]] = _crystal_mistakes
+    of_crystal: Callable[[dict], bool] = lambda run: run.get("start") == "crystal"
     seconds: Callable[[dict, float], float] = seconds_of_reading
