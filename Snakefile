@@ -25,6 +25,7 @@ include: "workflow/rules/simulate.smk"
 include: "workflow/rules/certificate.smk"
 include: "workflow/rules/observe.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/export.smk"
 
 
 # with a profile for a cluster these run where Snakemake does: seconds each

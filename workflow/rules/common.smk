@@ -12,6 +12,7 @@ from minset.adapter import ATTEMPT
 from minset.config import ConfigError, held_out_runs, study_name_of
 from minset.config.site import read_site
 from minset.config.version_1 import advice_on_pools
+from minset.export import sources
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.label import LABELERS
 from minset.model import MODELS
@@ -43,6 +44,7 @@ STAGES = "pool selection label dataset model simulation observable figure table 
 POOL, SELECTION, LABEL, DATASET, MODEL, SIMULATION, OBSERVABLE, FIGURE, TABLE, LOG, BENCHMARK = (
     study.folder(stage) for stage in STAGES.split()
 )
+EXPORT = study.folder("export")
 LABEL_STORE = "results/{system}/label/store"
 MINSET = "../../envs/minset.yaml"
 # how labels are reached changes none of them: it reaches the jobs beside their parameters
