@@ -12,7 +12,7 @@ from minset.adapter import ATTEMPT
 from minset.config import ConfigError, held_out_runs, study_name_of
 from minset.config.site import read_site
 from minset.config.version_1 import advice_on_pools
-from minset.export import sources
+from minset.export.sources import about_of, certificates_there, exported_runs, verdicts_there
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.label import LABELERS
 from minset.model import MODELS

@@ -4,7 +4,7 @@
 def asked_runs(wildcards):
     """The model of `--config model=...`, of each system."""
     try:
-        runs = sources.exported_runs(study, config.get("model"))
+        runs = exported_runs(study, config.get("model"))
     except ValueError as error:
         sys.exit(str(error))
     return expand(f"{EXPORT}/{{run}}", system=study.systems, run=runs)
@@ -18,13 +18,13 @@ rule export:
         validation=f"{DATASET}/validation.extxyz",
         test=f"{DATASET}/test.extxyz",
         errors=f"{study.observable_folder('errors', '{run}')}/errors.csv",
-        verdicts=lambda w: sources.verdicts_there(study, w.system, w.run),
-        certificates=lambda w: sources.certificates_there(study, w.system, w.run),
+        verdicts=lambda w: verdicts_there(study, w.system, w.run),
+        certificates=lambda w: certificates_there(study, w.system, w.run),
     output:
         folder=directory(f"{EXPORT}/{{run}}"),
     params:
         store=LABEL_STORE,
-        about=lambda w: sources.about_of(study, w.system, w.run),
+        about=lambda w: about_of(study, w.system, w.run),
     log:
         f"{LOG}/export/{{run}}.log",
     conda:
