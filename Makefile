@@ -1,5 +1,6 @@
 # make demo [STUDY=demo-classical]   set up what is missing, run a study, write its report
 # make status [STUDY=demo]           what of a study is done, running and failed, and the time left
+# make export STUDY=demo MODEL=...    a trained model and its data as one folder, for whoever has no part in the workflow
 # make publish [STUDY=demo]          write what a study has to results/published, for others to run it without its labeler
 # make test                          set up what is missing, run all tests but those of faults and the slow ones
 # make test-faults                   the same for those: kills, full disks, time limits, lost nodes
@@ -17,7 +18,7 @@ NEEDS = $(shell grep -qs '^published:' $(STUDY_FILE) || \
     grep -qs 'potential: chgnet' $(STUDY_FILE) && echo chgnet)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo status publish test test-faults test-slow fuzz bench lint setup
+.PHONY: demo status export publish test test-faults test-slow fuzz bench lint setup
 
 demo:
 	@envs/setup.sh minset mdsuite $(NEEDS)
@@ -28,6 +29,11 @@ demo:
 
 status:
 	@python scripts/status.py $(STUDY)
+
+export:
+	@envs/setup.sh minset
+	@snakemake exported --cores $(CORES) --quiet rules --config study=$(STUDY) $(if $(MODEL),model=$(MODEL))
+	@printf '\nexport   %s\n' results/*/export/$(STUDY)/$(MODEL)
 
 publish:
 	@python scripts/publish.py $(STUDY)

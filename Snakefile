@@ -22,6 +22,7 @@ include: "workflow/rules/simulate.smk"
 include: "workflow/rules/certificate.smk"
 include: "workflow/rules/observe.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/export.smk"
 
 
 # what a report opens with, once a study has it

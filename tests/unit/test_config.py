@@ -159,6 +159,7 @@ def test_a_new_entry_needs_no_schema(config, monkeypatch):
         options={"depth": {"type": "integer", "minimum": 1, "default": 3}},
         required=(),
         needs=lambda options: {"frames"},
+        mistakes=lambda *_: [],
     )
     monkeypatch.setitem(RECORDS["selectors"], "deepest", new)
     alter(config, STUDY, {"selectors/deepest": {}})

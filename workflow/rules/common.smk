@@ -12,6 +12,7 @@ from minset.adapter import ATTEMPT
 from minset.config import ConfigError, held_out_runs, study_name_of
 from minset.config.site import read_site
 from minset.config.version_1 import advice_on_pools
+from minset.export.sources import about_of, certificates_there, exported_runs, verdicts_there
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.label import LABELERS
 from minset.model import MODELS
@@ -44,6 +45,7 @@ POOL, SELECTION, LABEL, DATASET, MODEL, SIMULATION, OBSERVABLE, FIGURE, TABLE, L
     study.folder(stage) for stage in STAGES.split()
 )
 FRONT_PAGE = f"results/report-{study.name}.rst"
+EXPORT = study.folder("export")
 LABEL_STORE = "results/{system}/label/store"
 MINSET = "../../envs/minset.yaml"
 # how labels are reached changes none of them: it reaches the jobs beside their parameters

@@ -51,7 +51,7 @@ def potential_engine(threads: int = 1) -> Attach:
                 obey(lmp, command)
             return lambda: None
         evaluate, _ = made(system, np.array([atomic_numbers[s] for s in symbols]), threads)
-        return _attach_external(lmp, evaluate, lambda result: "")
+        return attach_external(lmp, evaluate, lambda result: "")
 
     return attach
 
@@ -92,7 +92,7 @@ def model_engine(
         )
         commands = commands_of(_in_order_of(system, baseline)) if beside else NO_PAIRS
         find = _alarm_check(symbols, limits, closest_A)
-        return _attach_external(lmp, evaluate, find, commands)
+        return attach_external(lmp, evaluate, find, commands)
 
     return attach
 
@@ -102,7 +102,7 @@ def _in_order_of(system: dict, baseline: dict) -> dict:
     return {"species": system["species"], "potential": baseline["potential"]}
 
 
-def _attach_external(
+def attach_external(
     lmp,
     evaluate: Evaluator,
     find: Callable[[Evaluation], str],

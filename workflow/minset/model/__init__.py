@@ -18,7 +18,11 @@ MODELS = {"schnet": schnet.RECORD, "gap": gap.RECORD, "acsf": acsf.RECORD}
 
 
 def evaluator_of(
-    folder: Path, numbers: np.ndarray, threads: int = 1, reference: bool = False
+    folder: Path,
+    numbers: np.ndarray,
+    threads: int = 1,
+    reference: bool = False,
+    fine: bool = False,
 ) -> Evaluator:
     """Force calls of a trained model with its baseline: the same for tests and for simulations.
 
@@ -32,6 +36,8 @@ def evaluator_of(
         For the force calls.
     reference
         Without what the model approximates for speed: of a SchNet the network itself.
+    fine
+        With the baseline as exact as it can be, and ready for call after call, as of other programs.
 
     Returns
     -------
@@ -47,7 +53,7 @@ def evaluator_of(
     """
     learned = learned_evaluator(folder, numbers, threads, reference)
     baseline = baseline_of(folder)
-    return with_baseline(learned, baseline, numbers, threads) if baseline else learned
+    return with_baseline(learned, baseline, numbers, threads, fine) if baseline else learned
 
 
 def learned_evaluator(

@@ -44,12 +44,16 @@ def without_baseline(frames: list[Atoms], baseline: dict, threads: int = 1) -> l
 
 
 def with_baseline(
-    learned: Evaluator, baseline: dict, numbers: np.ndarray, threads: int = 1
+    learned: Evaluator, baseline: dict, numbers: np.ndarray, threads: int = 1, fine: bool = False
 ) -> Evaluator:
-    """Force calls of a model and its baseline together."""
-    from minset.potential.forces import evaluator
+    """Force calls of a model and its baseline together, ``fine`` as of ``minset.model.evaluator_of``."""
+    from minset.potential import record_of
+    from minset.potential.forces import evaluator, lasting_evaluator
 
-    below = evaluator(baseline, numbers, threads)
+    if fine:
+        below = lasting_evaluator(record_of(baseline).finely(baseline), numbers, threads)
+    else:
+        below = evaluator(baseline, numbers, threads)
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> Evaluation:
         a, b = learned(positions, cell), below(positions, cell)

@@ -73,6 +73,10 @@ class Model:
     """``evaluator(folder, numbers, threads)``: what tests and simulations use"""
     reference: Callable[[Path, np.ndarray, int], Evaluator]
     """The same without approximations made for speed"""
+    export: Callable[[Path, dict | None, Path], str]
+    """``export(folder, baseline, target)``: write into a folder what the kind's own tool reads, with the
+    ``baseline`` (a system with its potential) if there is one; return how it is used, as Markdown with
+    paths from where ``target`` lies. Raises ValueError for a baseline that the tool cannot have."""
     files: tuple[str, ...]
     """All files of a trained model"""
     history: bool

@@ -17,10 +17,10 @@ from ase.data import atomic_numbers, chemical_symbols
 from minset.contacts import shortest_distances_of
 from minset.system import covalent_contact_A
 
-_COULOMB_EV_A = 14.399645
-_SCREENING_A = 0.46850
-_WEIGHTS = (0.18175, 0.50986, 0.28022, 0.02817)
-_EXPONENTS = (3.19980, 0.94229, 0.40290, 0.20162)
+COULOMB_EV_A = 14.399645
+SCREENING_A = 0.46850
+WEIGHTS = (0.18175, 0.50986, 0.28022, 0.02817)
+EXPONENTS = (3.19980, 0.94229, 0.40290, 0.20162)
 FLOOR_SHARE = 0.97  # of the shortest labelled distance: the floor ends there
 FLOOR_BEGIN = 0.8  # of its end: the repulsion is whole below
 
@@ -132,15 +132,15 @@ def pair_energy(
         In A, shape (e,).
     """
     exact = [z.to(distance.dtype) for z in (z_i, z_j)]
-    scaled = distance * (exact[0] ** 0.23 + exact[1] ** 0.23) / _SCREENING_A
-    screening = sum(w * torch.exp(-b * scaled) for w, b in zip(_WEIGHTS, _EXPONENTS, strict=True))
+    scaled = distance * (exact[0] ** 0.23 + exact[1] ** 0.23) / SCREENING_A
+    screening = sum(w * torch.exp(-b * scaled) for w, b in zip(WEIGHTS, EXPONENTS, strict=True))
     share = distance / repulsion.ends_A.to(distance)[z_i, z_j]
     if repulsion.kind == "floor":
         t = ((share - FLOOR_BEGIN) / (1 - FLOOR_BEGIN)).clamp(0, 1)
         switch = (1 - t) ** 4 * (1 + t * (4 + t * (10 + t * 20)))
     else:
         switch = 0.5 * (1 + torch.cos(math.pi * share)) * (share < 1)
-    return _COULOMB_EV_A * exact[0] * exact[1] / distance * screening * switch
+    return COULOMB_EV_A * exact[0] * exact[1] / distance * screening * switch
 
 
 def repulsion_table(

@@ -50,6 +50,8 @@ class Potential:
     completed
         ``completed(value, system)``: the value with what the rest of the system file decides; raises
         ValueError, beginning with the key, where that cannot be.
+    finely
+        ``finely(system)``: the system with a potential that costs more and is as exact as it can be.
     needs_charges
         Whether it needs charges of the species.
     whole
@@ -68,6 +70,7 @@ class Potential:
     files: Callable[[dict], list[str]] = _nothing
     mistakes: Callable[[dict, list[str]], list[str]] = _nothing
     completed: Callable[[dict, dict], dict] = _as_given
+    finely: Callable[[dict], dict] = lambda system: system
     needs_charges: bool = False
     whole: bool = True
     aside: frozenset[str] = frozenset({"file"})

@@ -81,11 +81,11 @@ def made_part(results: Results) -> str:
             "",
             "## How it was made",
             "",
-            *_how(labels),
+            *how_labelled(labels),
             "",
             "## Ranges",
             "",
-            *_ranges(labels),
+            *ranges_of(labels),
         ]
     lines += ["", "## Failed frames", "", *_failed(results)]
     if labels:
@@ -111,34 +111,37 @@ def _counted(results: Results) -> str:
     )
 
 
-def _how(labels: list[Label]) -> list[str]:
+def how_labelled(labels: list[Label]) -> list[str]:
     """Codes and settings; those that are not the same in all labels, each."""
     codes = sorted(
         {(label.provenance["labeler"], str(label.provenance.get("version"))) for label in labels}
     )
     settings: dict[str, set[str]] = {}
     for label in labels:
-        for key, value in _flat(label.provenance["settings"]):
+        for key, value in flat_rows(label.provenance["settings"]):
             settings.setdefault(key, set()).add(str(value))
     lines = ["| | |", "|---|---|"]
     lines += [f"| labeler `{labeler}` | {version} |" for labeler, version in codes]
-    return lines + [f"| `{k}` | {_listed(settings[k])} |" for k in sorted(settings)]
+    return lines + [f"| `{k}` | {listed(settings[k])} |" for k in sorted(settings)]
 
 
-def _listed(values: set[str]) -> str:
+def listed(values: set[str]) -> str:
+    """Up to four of some words."""
     shown = sorted(values)
     return ", ".join(shown[:4]) + (f" and {len(shown) - 4} others" if shown[4:] else "")
 
 
-def _flat(settings: dict, before: str = ""):
+def flat_rows(settings: dict, before: str = ""):
+    """Keys of nested settings, joined with dots, and their values."""
     for key, value in settings.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{before}{key}.")
+            yield from flat_rows(value, f"{before}{key}.")
         else:
             yield f"{before}{key}", value
 
 
-def _ranges(labels: list[Label]) -> list[str]:
+def ranges_of(labels: list[Label]) -> list[str]:
+    """Compositions, and the least, mean and largest of what labelled frames are: Markdown."""
     atoms = [label.atoms for label in labels]
     forces = [np.linalg.norm(label.forces_eV_A, axis=1) for label in labels]
     rms = np.sqrt(np.mean(np.concatenate([label.forces_eV_A for label in labels]) ** 2))
@@ -156,7 +159,7 @@ def _ranges(labels: list[Label]) -> list[str]:
         ]
     formulas = sorted({a.get_chemical_formula() for a in atoms})
     lines = [
-        f"Compositions: {_listed(set(formulas))}. Forces: {rms:.4g} eV/A rms of the components."
+        f"Compositions: {listed(set(formulas))}. Forces: {rms:.4g} eV/A rms of the components."
     ]
     lines += ["", "| | least | mean | largest |", "|---|---|---|---|"]
     return lines + [

@@ -75,6 +75,12 @@ def _network(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
     return torchani_evaluator(*load_model(folder), numbers)
 
 
+def _export(folder: Path, baseline: dict | None, target: Path) -> str:
+    from minset.model.acsf.export import export_acsf
+
+    return export_acsf(folder, baseline, target)
+
+
 RECORD = Model(
     options=OPTIONS,
     required=(),
@@ -82,6 +88,7 @@ RECORD = Model(
     train=_train,
     evaluator=_compiled,
     reference=_network,
+    export=_export,
     files=(WEIGHTS, DESCRIPTION, HISTORY),
     history=True,
     gpu=False,

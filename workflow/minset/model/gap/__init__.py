@@ -77,6 +77,12 @@ def _evaluator(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
     return gap_evaluator(*load_gap(folder), numbers, threads)
 
 
+def _export(folder: Path, baseline: dict | None, target: Path) -> str:
+    from minset.model.gap.export import export_gap
+
+    return export_gap(folder, baseline, target)
+
+
 def _points(training: dict) -> float:
     """Cost relative to the 500 sparse points with which it was measured."""
     return max(1.0, training["sparse_points"] / 500)
@@ -89,6 +95,7 @@ RECORD = Model(
     train=_train,
     evaluator=_evaluator,
     reference=_evaluator,
+    export=_export,
     files=(XML, DESCRIPTION),
     history=False,
     gpu=False,

@@ -58,6 +58,12 @@ def _network(folder: Path, numbers: np.ndarray, threads: int) -> Evaluator:
     return schnetpack_evaluator(*load_model(folder), numbers)
 
 
+def _export(folder: Path, baseline: dict | None, target: Path) -> str:
+    from minset.model.schnet.export import export_schnet
+
+    return export_schnet(folder, baseline, target)
+
+
 RECORD = Model(
     options=OPTIONS,
     required=("size",),
@@ -65,6 +71,7 @@ RECORD = Model(
     train=_train,
     evaluator=_tabulated,
     reference=_network,
+    export=_export,
     files=(WEIGHTS, DESCRIPTION, COMPRESSED, COMPRESSION, HISTORY),
     history=True,
     gpu=True,
