@@ -211,7 +211,7 @@ MISTAKES = {
         STUDY,
         {"pool": {"study": "nothing"}},
         "pool.study: ",
-        "studies/nothing.yaml does not exist; there are: demo",
+        "studies/nothing.yaml does not exist; there are: ",
     ),
     "pool of a study without one": (
         STUDY,
