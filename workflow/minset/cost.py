@@ -146,6 +146,7 @@ def _engine_seconds_per_atom(study: Study, w, network: bool = False) -> float:
         return _seconds_per_atom(study, w.system, w.engine)
     record = study.model(w.engine)
     per_atom = record.reference_seconds_per_atom_call if network else record.seconds_per_atom_call
+    per_atom *= len(study.models_of(w.engine))
     if baseline := study.settings["models"][run_row(w.engine)["model"]].get("baseline"):
         per_atom += _seconds_per_atom(study, w.system, baseline)
     return per_atom
