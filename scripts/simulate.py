@@ -9,7 +9,7 @@ import pandas as pd
 
 from minset.contacts import closest_allowed_A
 from minset.files import file_hash, working_folder, write_json, written_aside
-from minset.md.engines import LIMITS, model_engine, potential_engine
+from minset.md.engines import LIMITS, committee_engine, model_engine, potential_engine
 from minset.md.run import (
     FINAL,
     LAST_GOOD,
@@ -37,8 +37,9 @@ def main(
     Parameters
     ----------
     model, contacts
-        Files of the model that makes the forces, and the pool's shortest distances, which tell what
-        is too close; both empty where the system's potential makes the forces.
+        Files of the model that makes the forces, or of the members of a committee whose mean does, and
+        the pool's shortest distances, which tell what is too close; both empty where the system's
+        potential makes the forces.
     """
     identity = {"system": system, "settings": settings}
     identity["inputs"] = [file_hash(path) for path in (start, *model, *contacts)]
@@ -68,13 +69,12 @@ def _engine(settings: dict, model, contacts, threads: int):
     if not model:
         return potential_engine()
     shortest = pd.read_csv(contacts[0]).set_index("pair")["shortest_A"].to_dict()
-    return model_engine(
-        Path(model[0]).parent,
-        LIMITS | settings["limits"],
-        closest_allowed_A(shortest),
-        threads,
-        reference=settings["engine"] == "schnetpack",
-    )
+    limits, closest = LIMITS | settings["limits"], closest_allowed_A(shortest)
+    folders = list(dict.fromkeys(Path(file).parent for file in model))
+    network = settings["engine"] == "schnetpack"
+    if len(folders) > 1:
+        return committee_engine(folders, limits, closest, threads, reference=network)
+    return model_engine(folders[0], limits, closest, threads, reference=network)
 
 
 if "snakemake" in globals():

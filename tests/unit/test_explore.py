@@ -1,14 +1,18 @@
 """Query by committee along molecular dynamics: starts, flags, what is said, kills."""
 
+import label
 import numpy as np
 import pandas as pd
 import pytest
+import select_frames
+import training_set
 from ase.build import bulk
-from samples import read_system
+from samples import label_settings, read_system
 from studies import alter, mistakes
 
 from minset.config import load_study
 from minset.config.schema import fill_defaults
+from minset.dataset import read_dataset
 from minset.md.engines import Alarm, potential_engine
 from minset.md.watched import Walk, run_watched
 from minset.model.schnet.architecture import build_model, hyper_of, save_model
@@ -264,3 +268,41 @@ def test_a_study_hands_the_system_to_the_selector_and_nothing_else_changes(confi
     assert not {"model", "first"} & set(given)
     assert study.descriptors_of("committee-n8-s1") == []
     assert study.committee("committee-n8-s1") == study.members("committee-n4-s1", "small")
+
+
+def test_a_round_by_the_jobs_of_the_workflow(committee, tmp_path):
+    """Picks of the dynamics, labels by the embedded-atom potential, the training set of both sizes."""
+    pool, split = tmp_path / "pool.h5", tmp_path / "split.csv"
+    frames = [bulk("Au", "fcc", a=a, cubic=True) for a in (4.0, 4.08, 4.16)]
+    write_pool(pool, frames)
+    roles = {"frame": range(3), "run": 0, "role": ["candidate", "candidate", "test"]}
+    pd.DataFrame(roles).to_csv(split, index=False)
+    sets, store = [tmp_path / "fly-n2-s1", tmp_path / "fly-n4-s1"], tmp_path / "store"
+    models = [folder / "compressed.npz" for folder in committee]
+    chosen = {
+        "random": {},
+        "explore": options({"a": BCC, "b": SLAB}, threshold_eV_A=0.0),
+    }
+    labels = []
+    for (selector, own), path in zip(chosen.items(), sets, strict=True):
+        files = (path.with_suffix(".h5"), path.with_suffix(".csv"))
+        known = [sets[0].with_suffix(".csv")] if selector == "explore" else []
+        given = {"known": known, "models": models if known else ()}
+        size = 4 if known else 2  # more than the pool has candidates
+        select_frames.main(pool, split, *files, selector, 1, size, own, **given)
+        labels.append(path.with_suffix(".labels.csv"))
+        settings = label_settings(read_system("au"))
+        effort = {"net_force_gate_eV_A": 0.01, "store": store, "effort": {}}
+        label.main(*files, labels[-1], 0, 16, "potential", settings, **effort)
+    training_set.main(labels, tmp_path / "train.extxyz", store, failed_share=0.0)
+    training = read_dataset(tmp_path / "train.extxyz")
+    assert [len(frame) for frame in training] == [4, 4, 16, 16]
+    assert [frame.info["origin"].rpartition("/")[2] for frame in training] == [
+        *["pool.h5"] * 2,
+        "a-1",
+        "b-2",
+    ]
+    assert [frame.info["frame"] for frame in training[2:]] == [10, 10]
+    picks = pd.read_csv(sets[1].with_suffix(".csv"))
+    assert picks["pick"].tolist() == [2, 3]
+    assert not (tmp_path / "fly-n4-s1").exists()  # the working folder

@@ -18,6 +18,7 @@ MDSUITE = Path(
 WHOLE = "demo-classical"
 # frames that studies read
 FRAMES = (
+    Path("results/published/au-on-the-fly-laptop/fcc.extxyz"),
     Path("results/published/demo/frames.extxyz"),
     Path("results/published/kcl-dft-laptop/pool.extxyz"),
 )

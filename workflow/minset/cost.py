@@ -112,6 +112,13 @@ def _of_pool(seconds_per_atom: float) -> Callable[[Study, object], tuple[float, 
 def _select(study: Study, w) -> tuple[float, float]:
     seconds, megabytes = _of_pool(2e-6 * set_row(w.set)["size"])(study, w)
     calls = [study.model(run).seconds_per_atom_call for run in study.committee(w.set)]
+    options = study.selector_options(w.set)
+    if calls and "starts" in options:  # one member runs, all of them at the checks
+        steps = options["duration_ps"] * 1000 / options["timestep_fs"]
+        checks = options["duration_ps"] / options["check_ps"]
+        walkers = len(options["starts"]) * options["walkers"]
+        atom_calls = walkers * ATOMS_OF_A_GIVEN_FRAME * (steps * calls[0] + checks * sum(calls))
+        return seconds + atom_calls, megabytes
     return seconds + _of_pool(sum(calls))(study, w)[0], megabytes
 
 
@@ -146,6 +153,7 @@ def _engine_seconds_per_atom(study: Study, w, network: bool = False) -> float:
         return _seconds_per_atom(study, w.system, w.engine)
     record = study.model(w.engine)
     per_atom = record.reference_seconds_per_atom_call if network else record.seconds_per_atom_call
+    per_atom *= len(study.models_of(w.engine))
     if baseline := study.settings["models"][run_row(w.engine)["model"]].get("baseline"):
         per_atom += _seconds_per_atom(study, w.system, baseline)
     return per_atom

@@ -7,17 +7,19 @@ CERTIFICATE = "certificate"  # folder of the sets of frames that models made the
 MOST_SHOWN = 9
 _SET = re.compile(r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)")
 _RUN = re.compile(
-    r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)-(?P<model>\w+?)(?:-m(?P<member>[2-9]|[1-9]\d+))?"
+    r"(?P<selector>\w+)-n(?P<size>\d+)-s(?P<seed>\d+)-(?P<model>\w+?)(?:-m(?P<member>[2-9]|[1-9]\d+|ean))?"
 )
+MEAN = 0  # member number of the mean of a committee
 
 
 def run_row(run: str) -> dict:
     """What identifies a trained model, as columns: ``selector, size, seed, model, member``.
 
     Its name is ``<selector>-n<size>-s<seed>-<model>``; from the second member of a committee on,
-    ``-m<member>`` follows.
+    ``-m<member>`` follows, and ``-mean`` of an engine that is the mean of all, whose number is 0.
     """
     row = _RUN.fullmatch(run).groupdict(default="1")
+    row["member"] = MEAN if row["member"] == "ean" else row["member"]
     return row | {key: int(row[key]) for key in ("size", "seed", "member")}
 
 
@@ -66,7 +68,8 @@ def certificate_row(name: str) -> dict | None:
 
 def run_name(dataset: str, model: str, member: int) -> str:
     """Name of a trained model; the first member of a committee has the name of a single model."""
-    return f"{dataset}-{model}" + (f"-m{member}" if member > 1 else "")
+    ending = {MEAN: "-mean", 1: ""}.get(member, f"-m{member}")
+    return f"{dataset}-{model}{ending}"
 
 
 def dataset_of(run: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from minset.compare.tables import collected
+from minset.md.files import SPREAD_COLUMN
 from minset.names import is_model, run_row, set_row
 from minset.observe import OBSERVABLES
 from minset.observe.rdf import rdf_differences
@@ -235,7 +236,9 @@ def _verdicts(files: dict, runs: list, options: dict) -> pd.DataFrame:
     rows = []
     for path, row in runs:
         verdict = json.loads(Path(path).read_text())
-        rows.append(row | {column: verdict[column] for column in columns})
+        mean, largest = verdict.get(SPREAD_COLUMN, (None, None))
+        spread = {SPREAD_COLUMN: mean, f"largest_{SPREAD_COLUMN}": largest} if mean else {}
+        rows.append(row | {column: verdict[column] for column in columns} | spread)
     return pd.DataFrame(rows)
 
 
@@ -292,7 +295,7 @@ TABLES = {
         _stability,
         _verdicts,
         "The verdict on every simulation: how far it came, why it ended early if it did, and its "
-        "speed.",
+        "speed; with the mean of a committee how much its members disagreed, as mean and largest value.",
         "Simulation",
     ),
     "learning_curve": Table(

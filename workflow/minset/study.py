@@ -15,8 +15,10 @@ from minset.label import LABELERS
 from minset.model import MODELS, member_seed
 from minset.names import (
     HELD_OUT,
+    MEAN,
     certificate_name,
     certificate_row,
+    dataset_of,
     is_model,
     run_name,
     run_row,
@@ -332,12 +334,31 @@ class Study:
         The reference potentials, and the models that it asks for.
         """
         settings = self.settings["simulations"][simulation]
+        members = [MEAN if member == "mean" else member for member in settings["members"]]
+        wanted = settings | {"members": members}
         chosen = [
             run
-            for run in self.runs
-            if all(value in settings.get(f"{key}s", [value]) for key, value in run_row(run).items())
+            for run in self.runs + (self.committees if MEAN in members else [])
+            if all(value in wanted.get(f"{key}s", [value]) for key, value in run_row(run).items())
         ]
         return self.settings["reference"] + chosen
+
+    @cached_property
+    def committees(self) -> list[str]:
+        """Names of the means of all committees."""
+        return [
+            run_name(dataset, model, MEAN)
+            for dataset in self.datasets
+            for model, settings in self.settings["models"].items()
+            if settings["members"] > 1
+        ]
+
+    def models_of(self, engine: str) -> list[str]:
+        """Trained models that make the forces of an engine: one, all members of a committee, or none."""
+        if not is_model(engine):
+            return []
+        row = run_row(engine)
+        return self.members(dataset_of(engine), row["model"]) if row["member"] == MEAN else [engine]
 
     @cached_property
     def simulations(self) -> list[str]:

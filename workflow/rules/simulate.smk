@@ -28,7 +28,7 @@ rule start:
 rule simulate:
     input:
         start=f"{SIMULATION}/{{simulation}}/start.extxyz",
-        model=lambda w: placed(model_files([w.engine] if is_model(w.engine) else []), w),
+        model=lambda w: placed(model_files(study.models_of(w.engine)), w),
         contacts=lambda w: placed([f"{POOL}/contacts.csv"] if is_model(w.engine) else [], w),
     output:
         trajectory=f"{SIMULATION}/{{simulation}}/{{engine}}/trajectory.lammpstrj",

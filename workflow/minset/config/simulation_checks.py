@@ -100,7 +100,18 @@ def _choice_mistakes(study: dict, simulation: dict) -> list[str]:
                 mistakes.append(f"{key}: {value} is not among the study's {key} ({names})")
     most = max(model["members"] for model in study["models"].values())
     for member in simulation["members"]:
-        if member > most:
+        if member == "mean":
+            if most == 1:
+                mistakes.append(
+                    "members: there is no committee of which this could be the mean; raise `members` of "
+                    "a model"
+                )
+            elif "certificate" in simulation:
+                mistakes.append(
+                    "members: certificates are of single models, not of the mean of a committee; take "
+                    "`certificate` away, or another simulation for the mean"
+                )
+        elif member > most:
             mistakes.append(
                 f"members: {member} is more than the members of any model ({most}); raise "
                 "`members` of a model"

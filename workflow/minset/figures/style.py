@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import AutoLocator, FuncFormatter, LogLocator, NullFormatter
 
 from minset.files import written_aside
-from minset.names import is_model, run_row
+from minset.names import MEAN, is_model, run_row
 
 # Okabe and Ito's palette, told apart in all kinds of colour vision
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"]
@@ -97,6 +97,7 @@ def engine_label(engine: str, seed: bool = True) -> str:
         return engine if engine == "experiment" else f"classical ({engine})"
     row = run_row(engine)
     label = f"{row['selector']}, {row['size']} frames, {row['model']}"
+    label += ", mean of members" if row["member"] == MEAN else ""
     return f"{label}, seed {row['seed']}" if seed and row["seed"] != 1 else label
 
 

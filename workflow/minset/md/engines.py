@@ -16,6 +16,7 @@ from minset.evaluation import Evaluation, Evaluator, Unusable, require_usable
 from minset.md.cell import box_of
 from minset.md.session import obey
 from minset.model import baseline_of, evaluator_of, learned_evaluator
+from minset.model.committee import mean_evaluator
 from minset.potential import commands_of, record_of
 
 # Dynamics beyond these count as broken; a study can change them.
@@ -26,6 +27,8 @@ LIMITS = {
     "expansion": 2.0,  # volume relative to the first window's
     "window_ps": 1.0,
 }
+# LAMMPS's variable with the disagreement of a committee
+SPREAD = "force_spread"
 # for forces from outside: no neighbours are needed, but `pair_style none` would leave LAMMPS no cutoff
 NO_PAIRS = ("pair_style zero 0.5 nocoeff", "pair_coeff * *")
 
@@ -84,17 +87,49 @@ def model_engine(
     """
 
     def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
-        numbers = np.array([atomic_numbers[s] for s in symbols])
-        baseline = baseline_of(folder)
-        beside = baseline is not None and record_of(baseline).commands is not None
-        evaluate = (learned_evaluator if beside else evaluator_of)(
-            folder, numbers, threads, reference
-        )
-        commands = commands_of(_in_order_of(system, baseline)) if beside else NO_PAIRS
+        evaluate, commands = _model_calls(folder, symbols, system, threads, reference)
         find = _alarm_check(symbols, limits, closest_A)
         return attach_external(lmp, evaluate, find, commands)
 
     return attach
+
+
+def committee_engine(
+    folders: Sequence[Path],
+    limits: dict,
+    closest_A: dict[str, float],
+    threads: int = 1,
+    reference: bool = False,
+) -> Attach:
+    """The mean of the members of a committee, as `model_engine`.
+
+    The internal variable ``SPREAD`` of LAMMPS has their disagreement at each step, see
+    ``minset.model.committee.force_spread_eV_A``.
+    """
+
+    def attach(lmp, symbols: list[str], system: dict) -> Callable[[], Alarm | None]:
+        calls = [_model_calls(folder, symbols, system, threads, reference) for folder in folders]
+        lmp.command(f"variable {SPREAD} internal 0.0")
+        evaluate = mean_evaluator(
+            [evaluate for evaluate, _ in calls],
+            lambda spread: lmp.set_internal_variable(SPREAD, spread),
+        )
+        find = _alarm_check(symbols, limits, closest_A)
+        return _attach_external(lmp, evaluate, find, calls[0][1])
+
+    return attach
+
+
+def _model_calls(
+    folder: Path, symbols: list[str], system: dict, threads: int, reference: bool = False
+) -> tuple[Evaluator, Sequence[str]]:
+    """Force calls of a model, and the commands of its baseline where LAMMPS computes that."""
+    numbers = np.array([atomic_numbers[s] for s in symbols])
+    baseline = baseline_of(folder)
+    beside = baseline is not None and record_of(baseline).commands is not None
+    evaluator = learned_evaluator if beside else evaluator_of
+    commands = commands_of(_in_order_of(system, baseline)) if beside else NO_PAIRS
+    return evaluator(folder, numbers, threads, reference), commands
 
 
 def _in_order_of(system: dict, baseline: dict) -> dict:

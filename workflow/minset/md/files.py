@@ -26,6 +26,8 @@ THERMO_COLUMNS = {
     "total_energy_eV": "etotal",
     "conserved_energy_eV": "econserve",
 }
+# of runs with the mean of a committee: the largest standard deviation of the force on an atom
+SPREAD_COLUMN = "force_spread_eV_A"
 
 
 def read_thermo(folder: Path) -> pd.DataFrame:
@@ -34,7 +36,8 @@ def read_thermo(folder: Path) -> pd.DataFrame:
         return pd.DataFrame(columns=list(THERMO_COLUMNS))
     try:
         rows = pd.read_csv(folder / THERMO, on_bad_lines="skip")
-        rows = rows.dropna(subset="conserved_energy_eV")[list(THERMO_COLUMNS)].astype(float)
+        columns = [*THERMO_COLUMNS, *({SPREAD_COLUMN} & set(rows))]
+        rows = rows.dropna(subset=columns[-2:])[columns].astype(float)
     except (KeyError, ValueError) as error:
         raise ValueError(f"{folder / THERMO} is damaged ({error}); remove {folder}") from error
     return rows.drop_duplicates("time_ps", keep="last")

@@ -15,10 +15,11 @@ from ase.io.extxyz import write_extxyz
 
 from minset.files import write_csv, write_json, written_aside
 from minset.md.cell import box_of, restricted
-from minset.md.engines import LIMITS, Alarm, Attach
+from minset.md.engines import LIMITS, SPREAD, Alarm, Attach
 from minset.md.files import (
     FINAL,
     LAST_GOOD,
+    SPREAD_COLUMN,
     THERMO,
     THERMO_COLUMNS,
     TRAJECTORY,
@@ -158,7 +159,9 @@ def _advance(
 def _verdict(
     broken: Alarm | None, steps: int, seconds: float, protocol: Protocol, folder: Path
 ) -> dict:
-    times = read_thermo(folder)["time_ps"]
+    thermo = read_thermo(folder)
+    times, spread = thermo["time_ps"], thermo.get(SPREAD_COLUMN)
+    known = spread is not None and len(spread) > 0
     reason = (
         f"at {broken.step * protocol.timestep_fs / 1000:.2f} ps: {broken.reason}" if broken else ""
     )
@@ -168,7 +171,7 @@ def _verdict(
         "reached_ps": float(times.max()) if len(times) else 0.0,
         "ns_per_day": steps * protocol.timestep_fs * 1e-6 / seconds * 86400,
         "protocol": asdict(protocol) | {"limits": LIMITS | protocol.limits},
-    }
+    } | ({SPREAD_COLUMN: [float(spread.mean()), float(spread.max())]} if known else {})
 
 
 def judge(thermo: pd.DataFrame, protocol: Protocol, n_atoms: int, limits: dict) -> str | None:
@@ -263,9 +266,11 @@ def _prepare(lmp, system: dict, protocol: Protocol, folder: Path, fresh: bool) -
     lmp.command(f"thermo {every}")
     # LAMMPS's own `time` starts again at a restart; the step does not
     time_ps = f"step*{protocol.timestep_fs / 1000:.17g}"
-    values = [time_ps if k == "time" else k for k in THERMO_COLUMNS.values()]
-    row = ",".join(f"$({v}:%.12g)" for v in values)
-    header = f'title "{",".join(THERMO_COLUMNS)}"' if fresh else 'title ""'
+    values = {n: time_ps if k == "time" else k for n, k in THERMO_COLUMNS.items()}
+    if lmp.has_id("variable", SPREAD):
+        values[SPREAD_COLUMN] = f"v_{SPREAD}"
+    row = ",".join(f"$({v}:%.12g)" for v in values.values())
+    header = f'title "{",".join(values)}"' if fresh else 'title ""'
     target = f"{'file' if fresh else 'append'} {quoted(folder / THERMO)}"
     lmp.command(f'fix thermo all print {every} "{row}" {target} screen no {header}')
     if "c_atomic_energy" in protocol.extra_columns:

@@ -15,6 +15,7 @@ import pandas as pd
 from minset.evaluation import Evaluation, Unusable
 from minset.files import written_aside
 from minset.model import learned_evaluator
+from minset.model.committee import force_spread_eV_A, variance
 from minset.pool.store import read_geometries
 from minset.select.batch import farthest_first, without_copies
 from minset.select.candidates import Candidates, standardised
@@ -107,17 +108,11 @@ def disagreement(members: Sequence[Evaluation], quantity: str) -> float:
         atom, eV. ``energy``: that of the energy per atom, eV.
     """
     if quantity == "forces":
-        return float(np.sqrt(_variance([m.forces_eV_A for m in members]).sum(axis=1).max()))
+        return force_spread_eV_A(members)
     if quantity == "atomic_energies":
-        return float(np.sqrt(_variance([m.atomic_energies_eV for m in members]).max()))
+        return float(np.sqrt(variance([m.atomic_energies_eV for m in members]).max()))
     atoms = len(members[0].forces_eV_A)
-    return float(np.sqrt(_variance([m.energy_eV / atoms for m in members])))
-
-
-def _variance(values: list) -> np.ndarray:
-    # sorted, and relative to the smallest: exactly 0 if all are equal, and the same in any order
-    ordered = np.sort(np.array(values, np.float64), axis=0)
-    return (ordered - ordered[0]).var(axis=0)
+    return float(np.sqrt(variance([m.energy_eV / atoms for m in members])))
 
 
 def _threshold(options: dict) -> float:

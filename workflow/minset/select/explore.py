@@ -131,7 +131,8 @@ def _explored(walker: Walker, members: Members, share: int, options: dict) -> di
     limits = LIMITS | {"force_eV_A": options["force_eV_A"]}
     attach = model_engine(members.folders[0], limits, {}, members.threads)
     broken = run_watched(walker.atoms, options["system"], attach, walk, look)
-    if broken and last and last not in flags and len(flags) < share and np.isfinite(last["score"]):
+    known = {flag["frame"] for flag in flags}
+    if broken and last and last["frame"] not in known and np.isfinite(last["score"]):
         flags.append(last | {"why": _BROKE})
     finite = [float(value) if np.isfinite(value) else None for value in seen]
     return {"flags": flags, "seen": finite, "end": _end(flags, broken, len(seen) - 1, options)}
