@@ -12,6 +12,8 @@ from samples import classically_labelled
 
 from conformance.examples import example
 from conformance.force_calls import CHECKS, off_its_sites
+from conformance.own_tools import FORCES
+from minset.calculator import ModelCalculator
 from minset.model import MODELS, evaluator_of, kind_of
 from minset.model.record import DESCRIPTION
 from minset.observe.errors import predictions
@@ -84,6 +86,28 @@ def test_its_force_calls(name, check, reference, trained, frames):
         off_its_sites(frames[0]),
         accuracy,
     )
+
+
+@of_every_kind
+def test_its_own_tool_makes_the_same_forces(name, trained, frames, tmp_path):
+    usage = MODELS[name].export(trained(name), None, tmp_path / "own")
+    assert all(f"own/{path.name}" in usage for path in (tmp_path / "own").iterdir())
+    for frame in (frames[0], off_its_sites(frames[1])):
+        expected = evaluator_of(trained(name), frame.numbers, reference=True)
+        forces = expected(frame.positions, frame.cell[:]).forces_eV_A
+        assert np.abs(FORCES[name](tmp_path / "own", frame) - forces).max() < 1e-5
+
+
+@of_every_kind
+def test_ases_calculator_gives_what_force_calls_give(name, trained, frames):
+    frame = off_its_sites(frames[0])
+    frame.calc = ModelCalculator(trained(name))
+    result = evaluator_of(trained(name), frame.numbers)(frame.positions, frame.cell[:])
+    assert np.allclose(frame.get_forces(), result.forces_eV_A, atol=1e-6)
+    assert frame.get_potential_energy() == pytest.approx(result.energy_eV, abs=1e-5)
+    assert np.allclose(frame.get_potential_energies(), result.atomic_energies_eV, atol=1e-5)
+    stress = result.virial_eV / frame.cell.volume
+    assert np.allclose(frame.get_stress(voigt=False), stress, atol=1e-7)
 
 
 @of_every_kind
