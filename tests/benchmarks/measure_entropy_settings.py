@@ -33,7 +33,6 @@ SETTINGS = [
     {"K_eV": 300.0},
     {"K_eV": 100.0},
     {"ramp_ps": 0.1},
-    {"ramp_ps": 3.0},
     {"cutoff_A": 3.5},
     {"cutoff_A": 4.73},
     {"scale": "none"},
