@@ -33,7 +33,7 @@ from minset.registry import defaults_of
 from minset.study import read_study
 
 TRAIN, VALIDATE, TEST = 96, 8, 40
-EPOCHS, BATCH = 100, 2
+EPOCHS, BATCH = 40, 2
 # temperatures in K of the melts, and the density at which they start
 MELT = {"temperature_K": [7000, 5500], "density_g_cm3": 9.0}
 LATTICE_A = 3.165
