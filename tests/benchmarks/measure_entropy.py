@@ -1,10 +1,10 @@
 """Models of tungsten from entropy-maximised frames, from unbiased ones and from a melt, on each other.
 
-    PYTHONPATH=workflow python tests/benchmarks/measure_entropy.py <pool.h5> <folder> [seeds]
+    PYTHONPATH=workflow python tests/benchmarks/measure_entropy.py <pool.h5> <table.csv> [seed ...]
 
 The pool is that of study `w-entropy-laptop`, whose first runs are unbiased. Labels are of the system's
 embedded-atom potential. Training sets have as many frames of about as many atoms; they are tested on
-frames of every kind that none was trained on. Writes ``models.csv`` into the folder after each seed.
+frames of every kind that none was trained on. Writes the table after each model.
 """
 
 import os
@@ -32,8 +32,8 @@ from minset.potential.forces import single_point
 from minset.registry import defaults_of
 from minset.study import read_study
 
-TRAIN, VALIDATE, TEST = 64, 8, 24
-EPOCHS = 100
+TRAIN, VALIDATE, TEST = 96, 8, 40
+EPOCHS, BATCH = 40, 2
 # temperatures in K of the melts, and the density at which they start
 MELT = {"temperature_K": [7000, 5500], "density_g_cm3": 9.0}
 LATTICE_A = 3.165
@@ -130,20 +130,18 @@ def training_sets(kinds: dict, seed: int) -> dict[str, tuple[list[Atoms], list[A
     return sets
 
 
-def main(pool: str, folder: str, seeds: str = "3") -> None:
+def main(pool: str, table: str, *seeds: str) -> None:
     """Measure and write the table, seed by seed."""
     study = read_study("w-entropy-laptop")
     system = study.md_system("w", "zhou")
-    out = Path(folder)
-    out.mkdir(parents=True, exist_ok=True)
     kinds = kinds_of(Path(pool), system)
     for name, frames in kinds.items():
         forces = np.concatenate([frame.get_forces().ravel() for frame in frames])
         print(f"{name}: {len(frames)} frames, forces of {forces.std():.2f} eV/A", flush=True)
     record, rows = MODELS["acsf"], []
     settings = defaults_of(record.options) | {"repulsion": "floor"}
-    training = defaults_of(record.training) | {"max_epochs": EPOCHS}
-    for seed in range(1, int(seeds) + 1):
+    training = defaults_of(record.training) | {"max_epochs": EPOCHS, "batch_size": BATCH}
+    for seed in map(int, seeds or "123"):
         for name, (train, validation) in training_sets(kinds, seed).items():
             began = time.process_time()
             with tempfile.TemporaryDirectory() as work:
@@ -154,7 +152,7 @@ def main(pool: str, folder: str, seeds: str = "3") -> None:
                     row = {"training": name, "testing": test, "seed": seed, "training_s": seconds}
                     rows.append(row | errors)
             print(f"{name}, seed {seed}: {seconds:.0f} s", flush=True)
-            pd.DataFrame(rows).to_csv(out / "models.csv", index=False)
+            pd.DataFrame(rows).to_csv(table, index=False, float_format="%.5g")
 
 
 if __name__ == "__main__":

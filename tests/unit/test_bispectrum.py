@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 from ase import Atoms
+from studies import STUDY, alter, mistakes
 
+from minset.descriptor import DESCRIPTORS
 from minset.descriptor.bispectrum import bispectrum, bispectrum_gradient, weights_of
 from minset.descriptor.bispectrum_tables import names, tables_of
 from minset.md.session import open_lammps
@@ -125,8 +127,9 @@ def test_weights_of_elements_are_their_covalent_radii_but_for_those_given():
     assert weights_of(["Na", "Cl", "Na"], {"Cl": -2.0}) == pytest.approx([1.66, -2.0, 1.66])
 
 
-def test_more_components_than_there_are_is_said(tmp_path, frame):
-    from minset.descriptor import DESCRIPTORS
+def test_more_components_than_there_are_is_said(tmp_path, frame, config):
+    alter(config, STUDY, {"descriptors": {"descriptor": "bispectrum", "components": 9}})
+    assert any("descriptors.components: with twojmax 3 there are 8" in m for m in mistakes(config))
 
     write_pool(tmp_path / "pool.h5", [frame])
     given = options(3, 9, 4.0) | {"weights": {}}

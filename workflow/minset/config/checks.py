@@ -66,6 +66,9 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     mistakes += pool_mistakes(study)
     if not mistakes:
         mistakes += pool_mistakes_of_system(study["pool"], system)
+    descriptors = study["descriptors"]
+    descriptor = registry("descriptors")[descriptors["descriptor"]]
+    mistakes += [f"descriptors.{m}" for m in descriptor.mistakes(descriptors)]
     for name in study["selectors"]:
         mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name, system)]
     mistakes += _more_seeds_mistakes(study)

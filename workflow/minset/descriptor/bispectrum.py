@@ -145,6 +145,15 @@ def _features(pool: Path, options: dict):
         yield begin, numbers, features
 
 
+def mistakes(options: dict) -> list[str]:
+    """More components than there are, with a key in front."""
+    from minset.descriptor.bispectrum_tables import names
+
+    if options["components"] <= (there := len(names(options["twojmax"]))):
+        return []
+    return [f"components: with twojmax {options['twojmax']} there are {there}"]
+
+
 CHOICE = {
     "twojmax": {
         "type": "integer",
@@ -180,4 +189,5 @@ RECORD = Descriptor(
     }
     | CHOICE,
     describe=describe,
+    mistakes=mistakes,
 )

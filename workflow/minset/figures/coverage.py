@@ -12,6 +12,7 @@ def coverage(system: dict, files: dict, tables: list):
     rows = pd.read_csv(tables[0][0])
     rows = rows[rows["quantity"] == "log10 distance"]
     styles = selector_styles(rows["training"])
+    seen = 10 ** rows["value"][rows["density"] > 0]
     figure, axes = _grid(rows["testing"].nunique())
     for axis, (testing, of_set) in zip(axes, rows.groupby("testing", sort=False), strict=False):
         for training, curve in of_set.groupby("training", sort=False):
@@ -19,6 +20,7 @@ def coverage(system: dict, files: dict, tables: list):
             axis.plot(10 ** curve["value"], curve["density"], color=color, ls=line)
         axis.set(
             xscale="log",
+            xlim=(0.8 * seen.min(), 1.25 * seen.max()),
             xlabel="distance / standard deviations",
             ylabel="density per decade",
             title=f"testing: {testing}",

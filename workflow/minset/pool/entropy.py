@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from minset.descriptor.bispectrum import CHOICE
-from minset.descriptor.bispectrum_tables import names
+from minset.descriptor.bispectrum import mistakes as of_components
 from minset.pool.plan import OF_EACH_RUN, SEED, seed_of
 from minset.pool.record import Generator, Sampled
 from minset.system import composition, covalent_contact_A, mass_of, pair_names, species_of
@@ -205,8 +205,7 @@ def mistakes(settings: dict, system: dict) -> list[str]:
         for name in settings["contacts_A"]
         if name.count("-") != 1 or frozenset(name.split("-")) not in pairs
     ]
-    if (there := len(names(settings["twojmax"]))) < settings["components"]:
-        found.append(f"components: with twojmax {settings['twojmax']} there are {there}")
+    found += of_components(settings)
     try:
         symbols = composition(system, settings["ions"])
     except ValueError:  # which is said of every pool
