@@ -115,7 +115,7 @@ def committee_engine(
             lambda spread: lmp.set_internal_variable(SPREAD, spread),
         )
         find = _alarm_check(symbols, limits, closest_A)
-        return _attach_external(lmp, evaluate, find, calls[0][1])
+        return attach_external(lmp, evaluate, find, calls[0][1])
 
     return attach
 
