@@ -121,7 +121,8 @@ RECORDS = {
                 "size": SIZE | {"default": "medium"},
                 "cutoff_A": NUMBER | {"default": 6.0},
                 "seed": COUNT | {"default": 1},
-            }
+            },
+            mistakes=lambda *_: [],
         )
     },
     "selectors": {

@@ -46,7 +46,10 @@ OPTIONS = {
         "additionalProperties": False,
         "required": ["structure", "a_A"],
         "properties": {
-            "structure": {"enum": ["fcc", "hcp", "bcc", "rocksalt", "cesiumchloride"]},
+            "structure": {
+                "enum": ["fcc", "hcp", "bcc", "rocksalt", "cesiumchloride"],
+                "description": "Of the crystal from which the frames are",
+            },
             "a_A": {"type": "number", "exclusiveMinimum": 0},
             "c_A": {"type": "number", "exclusiveMinimum": 0},
         },
