@@ -88,8 +88,8 @@ def engine_row(study: Study, run: str) -> dict:
 
 
 # of what an observable is of; of all others a simulation
-ROW_OF = {"model": model_row, "engine": engine_row}
-CATEGORY_OF = {"model": "Model", "engine": "Crystals"}
+ROW_OF = {"model": model_row, "pool": model_row, "engine": engine_row}
+CATEGORY_OF = {"model": "Model", "pool": "Model", "engine": "Crystals"}
 
 
 def collected_tables() -> dict[str, list[tuple[str, str, str | None]]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 TRAJECTORY_SECONDS_PER_ION = 5e-4
+# what is computed only where a study has the observable's key
+ASKED_FOR = ("engine", "pool")
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,16 @@ class Observable:
     ----------
     of
         ``trajectory``, ``model``, ``engine``, a trained model or a potential of the system by itself,
-        or ``certificate``, a trajectory of a model with frames that are labelled: what `observe` takes.
-        That of engines is computed where a study has the observable's key.
+        ``certificate``, a trajectory of a model with frames that are labelled, or ``pool``, a model with
+        a pool: what `observe` takes. Those in `ASKED_FOR` are computed where a study has their key.
     tables
         By the name of the CSV file, without its ending.
     observe
         ``observe(source, system, settings, threads)`` -> a DataFrame for each of `tables`. `source`
         of a trajectory is ``{"trajectory": path, "thermo": path, "verdict": dict}``, of a model
         ``{"model": folder, "test": path}``, of an engine ``{"model": folder}`` or, where the potential in
-        `system` is the engine, ``{"model": None}``, of a certificate all of these and ``{"labels": paths,
+        `system` is the engine, ``{"model": None}``, of a pool ``{"model": folder, "pool": path}``, of a
+        certificate all of these and ``{"labels": paths,
         "store": folder}``, tables of label jobs and the label store; `settings` are those of the
         simulation with the options of the observable, and of its certificate. What cannot be computed
         has the column ``note`` alone, and is printed.

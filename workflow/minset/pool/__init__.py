@@ -9,12 +9,13 @@ of ``grem`` have ``bath_K``, ``lambda_K``, ``eta_K_per_eV_atom`` and ``enthalpy_
 temperatures.
 """
 
-from minset.pool import files, grem, npt_grid, npt_ramp, transferred
+from minset.pool import files, grem, multicanonical, npt_grid, npt_ramp, transferred
 from minset.pool.record import Generator
 
 GENERATORS: dict[str, Generator] = {
     "files": files.RECORD,
     "grem": grem.RECORD,
+    "multicanonical": multicanonical.RECORD,
     "npt_grid": npt_grid.RECORD,
     "npt_ramp": npt_ramp.RECORD,
     "transferred": transferred.RECORD,

@@ -30,7 +30,7 @@ def _no_files(run: dict) -> list[str]:
     return []
 
 
-def _crystal_mistakes(pool: dict, system: dict) -> list[str]:
+def crystal_mistakes(pool: dict, system: dict) -> list[str]:
     """A system or a number of atoms that makes no crystal with which runs could begin."""
     if pool.get("start", "liquid") == "liquid":
         return []
@@ -74,5 +74,5 @@ class Generator:
     advice: str
     files: Callable[[dict], list[str]] = _no_files
     has_labels: bool = False
-    mistakes: Callable[[dict, dict], list[str]] = _crystal_mistakes
+    mistakes: Callable[[dict, dict], list[str]] = crystal_mistakes
     of_crystal: Callable[[dict], bool] = lambda run: run.get("start") == "crystal"
