@@ -27,8 +27,20 @@ OWN = {
     | {"items": _POSITIVE, "description": "Of the canonical ensembles below and above these"},
     "bath_K": _POSITIVE | {"description": "Kinetic temperature"},
     "pressure_bar": {"type": "number"},
-    "enthalpy_bins": {"type": "integer", "minimum": 4, "maximum": 1000, "default": 20},
-    "order_bins": {"type": "integer", "minimum": 4, "maximum": 100, "default": 6},
+    "enthalpy_bins": {
+        "type": "integer",
+        "minimum": 4,
+        "maximum": 1000,
+        "default": 20,
+        "description": "Of the bias, between the two enthalpies",
+    },
+    "order_bins": {
+        "type": "integer",
+        "minimum": 4,
+        "maximum": 100,
+        "default": 6,
+        "description": "Of the bias, between no order and that of the crystal at rest",
+    },
     "weight_kT": _POSITIVE
     | {
         "default": 0.1,
@@ -88,8 +100,18 @@ RECORD = Generator(
     options=OWN
     | {key: OPTIONS[key] for key in (*OF_EACH_RUN, "seed", "potential")}
     | {
-        "runs": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1},
-        "start": {"enum": ["crystal"], "default": "crystal"},
+        "runs": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 1000,
+            "default": 1,
+            "description": "Side by side, each with a bias of its own",
+        },
+        "start": {
+            "enum": ["crystal"],
+            "default": "crystal",
+            "description": "Of each run: its cell tells which order is meant",
+        },
     },
     required=(*(key for key in OWN if key not in _OPTIONAL), *REQUIRED),
     plan=plan,

@@ -20,7 +20,11 @@ OPTIONS = {
         "type": "object",
         "additionalProperties": False,
         "required": ["study", "system"],
-        "properties": {"study": _SYMBOL, "system": _SYMBOL, "set": _SYMBOL},
+        "properties": {
+            "study": _SYMBOL | {"description": "Its name"},
+            "system": _SYMBOL | {"description": "One of its systems, by the name of the file"},
+            "set": _SYMBOL | {"description": "Training set; the pool when absent"},
+        },
         "description": "Another study, which has run here, and its system: frames of its pool, or of the "
         "training set `set`, like committee-n100-s1",
     },
@@ -42,7 +46,10 @@ OPTIONS = {
         "additionalProperties": False,
         "required": ["structure", "a_A"],
         "properties": {
-            "structure": {"enum": ["fcc", "hcp", "bcc", "rocksalt", "cesiumchloride"]},
+            "structure": {
+                "enum": ["fcc", "hcp", "bcc", "rocksalt", "cesiumchloride"],
+                "description": "At rest",
+            },
             "a_A": {"type": "number", "exclusiveMinimum": 0},
             "c_A": {"type": "number", "exclusiveMinimum": 0},
         },
