@@ -33,6 +33,18 @@ GREM = {
     "seed": 1,
 }
 
+MULTICANONICAL = {
+    "generator": "multicanonical",
+    "enthalpies_eV_atom": [-3.6, -3.0],
+    "temperatures_K": [1000, 2000],
+    "bath_K": 1400,
+    "pressure_bar": 1,
+    "ions": 32,
+    "duration_ps": 20,
+    "frames": 200,
+    "seed": 1,
+}
+
 
 @pytest.fixture
 def config(tmp_path) -> Path:

@@ -61,13 +61,15 @@ def source(simulated, model_folder, small_pool, kcl, al, tmp_path_factory):
             return {"salt": kcl, "metal": al}[case], {"model": None}
         if record.of == "frames":
             return kcl, sets_of(small_pool[0], tmp_path_factory.mktemp("sets"))
-        of_model = record.of in ("model", "certificate")
+        of_model = record.of in ("model", "certificate", "pool")
         assert of_model, f"these tests have nothing for an observable of {record.of}"
         folder = tmp_path_factory.mktemp("test")
         write_dataset(folder / "test.xyz", classically_labelled(small_pool[1][:3], kcl, folder))
         files = {"model": model_folder, "test": folder / "test.xyz"}
         if record.of == "model":
             return kcl, files
+        if record.of == "pool":
+            return kcl, {"model": model_folder, "pool": small_pool[0]}
         system, run = simulated(case, record.ensembles[0])
         return system, files | run | labelled_of(run, system, folder, frames=8)
 

@@ -98,6 +98,12 @@ GENERATORS = {
         "pressure_bar": 1000,
         "start": "liquid",
     },
+    "multicanonical": lambda T: {
+        "enthalpies_eV_atom": [-3.6, -3.0],
+        "temperatures_K": [T - 500, T + 500],
+        "bath_K": T,
+        "pressure_bar": 1000,
+    },
     "npt_grid": lambda T: {"temperatures_K": [T, T - 100], "pressures_bar": [1000, 5000]},
     "npt_ramp": lambda T: {"temperature_K": [T, T - 100], "pressure_bar": 1000},
     "transferred": lambda T: {"path": "README.md", "species": {"Ni": "Al"}},

@@ -13,6 +13,7 @@ from studies import CONFIG, STUDY, alter
 
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.observe import OBSERVABLES
+from minset.observe.record import ASKED_FOR
 from minset.outputs import TABLES, make_table, reference_of, tables_of
 from minset.study import Study, read_study
 
@@ -66,7 +67,7 @@ def finished(tmp_path_factory, small_pool, observed):
     folder = tmp_path_factory.mktemp("finished")
     shutil.copytree(CONFIG, folder / "config")
     several = {"sizes": [4, 8], "seeds": [1, 2, 3], "simulations/npt_1200K/certificate": {}}
-    several |= {name: {} for name, record in OBSERVABLES.items() if record.of == "engine"}
+    several |= {name: {} for name, record in OBSERVABLES.items() if record.of in ASKED_FOR}
     several["coverage"] = {
         "sets": {"all": {"runs": ["*"]}, "picked": {"selection": "random-n8-s1"}}
     }

@@ -12,6 +12,7 @@ from conformance import examples
 from conformance.examples import UNITS, options_of
 from minset.config.registries import WHERE, registry
 from minset.config.schema import Validator, fill_defaults, schema_file, schema_of
+from minset.observe.record import ASKED_FOR
 from minset.registry import defaults_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -114,7 +115,7 @@ def test_a_study_that_names_an_entry_has_its_options_with_all_defaults():
     for key, record in registry("models").items():
         assert study["models"][key]["training"] == defaults_of(record.training)
     for key, record in registry("observables").items():
-        if record.of in ("engine", "frames"):
+        if record.of in ASKED_FOR:
             assert key not in study
         else:
             assert study.get(key, {}) == defaults_of(record.options)

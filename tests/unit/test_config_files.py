@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from studies import CONFIG, GREM, GRID, STUDY, SYSTEM, alter, mistakes
+from studies import CONFIG, GREM, GRID, MULTICANONICAL, STUDY, SYSTEM, alter, mistakes
 
 from minset.config import load_study
 from minset.config.reading import _read_system
@@ -28,7 +28,7 @@ def test_every_study_loads_with_its_defaults(path, capsys):
     assert list(systems) == written["systems"]
     potential = min(systems[written["systems"][0]]["potentials"])
     defaults = {"generator": "npt_ramp", "potential": potential, "failed_share": 0.25}
-    if written["pool"].get("generator") in ("files", "entropy"):
+    if written["pool"].get("generator") in ("files", "entropy", "transferred"):
         del defaults["potential"]
     assert study["pool"].items() >= (defaults | written["pool"]).items()
     if study["descriptors"]["descriptor"] == "schnet":
@@ -187,6 +187,7 @@ CHOICES = {
             "npt_grid": {"pool": GRID},
             "entropy": {"pool": ENTROPY},
             "grem": {"pool": GREM},
+            "multicanonical": {"pool": MULTICANONICAL},
             "files": {"pool": OWN, "test/frames": 4},
             "transferred": {"pool": OTHER},
         },

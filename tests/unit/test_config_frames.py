@@ -18,7 +18,7 @@ MISTAKES = {
     ),
     "a key of molecular dynamics": (
         {"pool": {"potential": "bmhtf"}},
-        "pool.potential: a key of grem and npt_grid and npt_ramp, not of files",
+        "pool.potential: a key of grem and multicanonical and npt_grid and npt_ramp, not of files",
     ),
     "a path that is none": (
         {"pool": {"path": 3}},

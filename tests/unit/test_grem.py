@@ -123,6 +123,21 @@ def test_a_killed_run_goes_on_to_the_same_frames(ni, inclined_in, tmp_path):
     assert np.array_equal(energies(again), energies(frames))
 
 
+@pytest.mark.slow
+def test_a_few_lambdas_leave_no_enthalpy_between_crystal_and_liquid_without_frames(ni, tmp_path):
+    """At one temperature the crystal and the liquid are 0.15 eV/atom apart, with nothing between."""
+    few = {"lambdas_K": {"from": 1600, "to": 5200, "number": 4}, "bath_K": 1850.0, "start": "both"}
+    short = {"duration_ps": 8.0, "frames": 80}
+    found = []
+    for run in plan(GREM | few | short):
+        frames = run_grem(ni, run | {"density_g_cm3": 7.7}, tmp_path / run["name"]).frames
+        found += energies(frames).tolist()
+    between = [e for e in sorted(found) if -4.74 < e < -4.25]
+    assert np.diff(between).max() < 0.03  # some meV are usual
+    assert min(found) < -4.74
+    assert max(found) > -4.25
+
+
 def test_a_range_of_lambdas_is_a_list_and_both_starts_make_two_runs():
     listed = GREM | {"lambdas_K": [1500.0, 2000.0, 2500.0], "start": "both"}
     ranged = listed | {"lambdas_K": {"from": 1500, "to": 2500, "number": 3}}

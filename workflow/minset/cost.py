@@ -184,6 +184,9 @@ def _observe(name: str) -> Callable[[Study, object], tuple[float, float]]:
         if record.of == "frames":
             atoms = sum(map(_atoms_of_run, study.pool_runs.values()))
             return record.seconds(atoms), record.megabytes(atoms)
+        if record.of == "pool":
+            seconds, megabytes = _of_pool(study.model(w.run).seconds_per_atom_call)(study, w)
+            return seconds, 4 * megabytes
         if record.of == "engine":
             seconds = CRYSTAL_ATOM_CALLS * _engine_seconds_per_atom(study, w)
             return seconds + record.seconds(CRYSTAL_ATOM_CALLS), record.megabytes(0)

@@ -102,8 +102,8 @@ def engine_row(study: Study, run: str) -> dict:
 
 
 # of what an observable is of; of all others a simulation
-ROW_OF = {"model": model_row, "engine": engine_row, "frames": frames_row}
-CATEGORY_OF = {"model": "Model", "engine": "Crystals", "frames": "Selection"}
+ROW_OF = {"model": model_row, "pool": model_row, "engine": engine_row, "frames": frames_row}
+CATEGORY_OF = {"model": "Model", "pool": "Model", "engine": "Crystals", "frames": "Selection"}
 
 
 def collected_tables() -> dict[str, list[tuple[str, str, str | None]]]:

@@ -427,6 +427,8 @@ class Study:
             return self.settings["reference"] + self.runs if observable in self.settings else []
         if OBSERVABLES[observable].of == "frames":
             return ["frames"] if observable in self.settings else []
+        if OBSERVABLES[observable].of == "pool":
+            return self.runs if observable in self.settings else []
         if OBSERVABLES[observable].of == "certificate":
             return ["{simulation}/{run}".format(**certificate_row(c)) for c in self.certificates]
         asking = self.settings["simulations"]
@@ -447,8 +449,13 @@ class Study:
 
     def observable_folder(self, observable: str, run: str) -> str:
         """Folder of the tables of an observable of one run."""
-        own = OBSERVABLES[observable].of in ("model", "engine", "frames")
+        own = OBSERVABLES[observable].of in ("model", "engine", "frames", "pool")
         return f"{self.folder('observable')}/{f'{observable}/' if own else ''}{run}"
+
+    def observed_pool(self, observable: str) -> str:
+        """Pool of which an observable is, the study's own or a file that it names."""
+        own = f"{self.folder('pool')}/pool.h5"
+        return self.settings.get(observable, {}).get("path", own)
 
     def observable_settings(self, observable: str, simulation: str | None = None) -> dict:
         """Options of an observable, with the temperature and the time step of a simulation."""

@@ -41,6 +41,7 @@ SOURCES = {
     "model": (OF_MODEL, "{run}"),
     "engine": (OF_ENGINE, "{engine}"),
     "certificate": (OF_CERTIFICATE, "{simulation}/{engine}"),
+    "pool": ({"model": OF_MODEL["model"]}, "{run}"),
 }
 
 for observable, record in OBSERVABLES.items():
@@ -55,6 +56,7 @@ for observable, record in OBSERVABLES.items():
             f"observe_{observable}"
         input:
             **sources,
+            **({"pool": study.observed_pool(observable)} if record.of == "pool" else {}),
         output:
             **{table: f"{folder}/{table}.csv" for table in record.tables},
         params:

@@ -16,6 +16,7 @@ import yaml
 
 from minset.config.registries import registry
 from minset.config.strict_yaml import LARGEST
+from minset.observe.record import ASKED_FOR
 
 _SCHEMAS = Path(__file__).parents[2] / "schemas"
 _OF_PLACE = {"entry", "kind_key", "default_kind", "name_is_kind", "kind_from", "properties"}
@@ -175,14 +176,13 @@ def _unknown_kind(node: dict, given: dict) -> dict:
 def _options_of_all(name: str) -> dict:
     """A section for every entry of a registry that has options.
 
-    What is computed of engines or of frames is so where the section is there, which therefore has no
-    default.
+    What is computed only where its section is there has no default.
     """
     sections = {}
     for key, record in registry(name).items():
         if record.options:
             sections[key] = _section(key, {key: record.options}, {})
-            if record.of in ("engine", "frames"):
+            if record.of in ASKED_FOR:
                 del sections[key]["default"]
     return sections
 

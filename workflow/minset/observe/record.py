@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 TRAJECTORY_SECONDS_PER_ION = 5e-4
+# what is computed only where a study has the observable's key
+ASKED_FOR = ("engine", "frames", "pool")
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,20 @@ class Observable:
     ----------
     of
         ``trajectory``, ``model``, ``engine``, a trained model or a potential of the system by itself,
-        ``certificate``, a trajectory of a model with frames that are labelled, or ``frames``, of the pool
-        and others: what `observe` takes. That of engines and of frames is computed where a study has
-        the observable's key.
+        ``certificate``, a trajectory of a model with frames that are labelled, ``frames``, of the pool
+        and others, or ``pool``, a model with a pool: what `observe` takes. Those in `ASKED_FOR` are
+        computed where a study has their key.
     tables
         By the name of the CSV file, without its ending.
     observe
         ``observe(source, system, settings, threads)`` -> a DataFrame for each of `tables`. `source`
         of a trajectory is ``{"trajectory": path, "thermo": path, "verdict": dict}``, of a model
         ``{"model": folder, "test": path}``, of an engine ``{"model": folder}`` or, where the potential in
-        `system` is the engine, ``{"model": None}``, of a certificate all of these and ``{"labels": paths,
-        "store": folder}``, tables of label jobs and the label store, of frames see
-        ``minset.observe.coverage``; `settings` are those of the simulation with the options of the
-        observable, and of its certificate. What cannot be computed has the column ``note`` alone, and is
-        printed.
+        `system` is the engine, ``{"model": None}``, of a pool ``{"model": folder, "pool": path}``, of a
+        certificate all of these and ``{"labels": paths, "store": folder}``, tables of label jobs and the
+        label store, of frames see ``minset.observe.coverage``; `settings` are those of the simulation
+        with the options of the observable, and of its certificate. What cannot be computed has the
+        column ``note`` alone, and is printed.
     caption
         What readers of a report need to know about the tables.
     environment

@@ -9,13 +9,14 @@ dynamics, which ``minset.pool.npt`` carries out, ``temperature_K`` [start, end],
 ``bath_K``, ``lambda_K``, ``eta_K_per_eV_atom`` and ``enthalpy_eV_atom`` instead of temperatures.
 """
 
-from minset.pool import entropy, files, grem, npt_grid, npt_ramp, transferred
+from minset.pool import entropy, files, grem, multicanonical, npt_grid, npt_ramp, transferred
 from minset.pool.record import Generator
 
 GENERATORS: dict[str, Generator] = {
     "entropy": entropy.RECORD,
     "files": files.RECORD,
     "grem": grem.RECORD,
+    "multicanonical": multicanonical.RECORD,
     "npt_grid": npt_grid.RECORD,
     "npt_ramp": npt_ramp.RECORD,
     "transferred": transferred.RECORD,

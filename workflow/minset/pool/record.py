@@ -35,7 +35,7 @@ def seconds_of_reading(run: dict, atoms: float) -> float:
     return atoms * 1e-4
 
 
-def _crystal_mistakes(pool: dict, system: dict) -> list[str]:
+def crystal_mistakes(pool: dict, system: dict) -> list[str]:
     """A system or a number of atoms that makes no crystal with which runs could begin."""
     if pool.get("start", "liquid") == "liquid":
         return []
@@ -82,6 +82,6 @@ class Generator:
     advice: str
     files: Callable[[dict], list[str]] = _no_files
     has_labels: bool = False
-    mistakes: Callable[[dict, dict], list[str]] = _crystal_mistakes
+    mistakes: Callable[[dict, dict], list[str]] = crystal_mistakes
     of_crystal: Callable[[dict], bool] = lambda run: run.get("start") == "crystal"
     seconds: Callable[[dict, float], float] = seconds_of_reading

@@ -22,8 +22,8 @@ OPTIONS = {
         "required": ["study", "system"],
         "properties": {
             "study": _SYMBOL | {"description": "Its name"},
-            "system": _SYMBOL | {"description": "Name of its system"},
-            "set": _SYMBOL | {"description": "Name of its training set"},
+            "system": _SYMBOL | {"description": "One of its systems, by the name of the file"},
+            "set": _SYMBOL | {"description": "Training set; the pool when absent"},
         },
         "description": "Another study, which has run here, and its system: frames of its pool, or of the "
         "training set `set`, like committee-n100-s1",
@@ -48,7 +48,7 @@ OPTIONS = {
         "properties": {
             "structure": {
                 "enum": ["fcc", "hcp", "bcc", "rocksalt", "cesiumchloride"],
-                "description": "Of the crystal from which the frames are",
+                "description": "At rest",
             },
             "a_A": {"type": "number", "exclusiveMinimum": 0},
             "c_A": {"type": "number", "exclusiveMinimum": 0},
