@@ -16,6 +16,11 @@ STUDY_FILE = config/studies/$(STUDY).yaml
 NEEDS = $(shell grep -qs '^published:' $(STUDY_FILE) || \
     for part in cp2k espresso; do grep -qs "labeler: $$part" $(STUDY_FILE) && echo $$part; done; \
     grep -qs 'potential: chgnet' $(STUDY_FILE) && echo chgnet)
+# a name that is not known would change nothing: `make demo study=x` ran another study
+KNOWN = STUDY MODEL CORES FUZZ BENCH PYTHON
+GIVEN = $(foreach word,$(filter-out -%,$(MAKEOVERRIDES)),$(if $(findstring =,$(word)),$(firstword $(subst =, ,$(word)))))
+$(foreach name,$(filter-out $(KNOWN),$(GIVEN)),\
+    $(error $(name)=...: unknown variable; known are $(KNOWN), in capitals))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: demo status export publish test test-faults test-slow fuzz bench lint setup

@@ -5,12 +5,14 @@
 3. `slurm_comment`: how the SLURM executor names a job in the queue.
 4. `without_rate_limit`: the scheduler's rate limiter, switched off.
 5. `uses_conda`: how software is deployed.
-6. `require_plain_python`: scripts are started by a shell command without quotes.
+6. `require_slurm`: which executor runs the jobs.
+7. `require_plain_python`: scripts are started by a shell command without quotes.
 """
 
 import contextlib
 import json
 import shlex
+import shutil
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +106,23 @@ def without_rate_limit(workflow) -> None:
 def uses_conda(workflow) -> bool:
     """Whether the jobs run in conda environments, where ``python`` is that of the rule."""
     return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+
+
+def require_slurm(workflow) -> None:
+    """Stop where jobs are to go to SLURM and there is none; Snakemake would say so after minutes.
+
+    Raises
+    ------
+    ConfigError
+        If the executor is SLURM's and there is no ``sbatch``.
+    """
+    plugin = workflow.executor_plugin
+    if plugin is None or workflow.dryrun or plugin.name != "slurm" or shutil.which("sbatch"):
+        return
+    raise ConfigError(
+        "--profile slurm: there is no SLURM here (no sbatch on the PATH); run on a login node of the "
+        "cluster, or without --profile on this machine"
+    )
 
 
 def require_plain_python(executable: str) -> None:

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from minset import cost
 from minset.adapter import ATTEMPT
-from minset.config import ConfigError, held_out_runs, study_name_of
+from minset.config import ConfigError, held_out_runs, require_known_keys, study_name_of
 from minset.config.site import read_site
 from minset.config.version_1 import advice_on_pools
 from minset.export.sources import about_of, certificates_there, exported_runs, verdicts_there
@@ -20,7 +20,12 @@ from minset.names import CERTIFICATE, HELD_OUT, certificate_name, dataset_of, is
 from minset.observe import OBSERVABLES, mdsuite
 from minset.outputs import TABLES, table_options, tables_of
 from minset.published import decides
-from minset.snakemake_inside import require_plain_python, uses_conda, without_rate_limit
+from minset.snakemake_inside import (
+    require_plain_python,
+    require_slurm,
+    uses_conda,
+    without_rate_limit,
+)
 from minset.study import canonical, read_study
 
 
@@ -32,6 +37,8 @@ def say(line):
 
 try:
     require_plain_python(sys.executable)
+    require_known_keys(config)
+    require_slurm(workflow)
     study = read_study(study_name_of(config["study"]), Path(workflow.basedir) / "config", say=say)
     SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
 except ConfigError as error:

@@ -1,7 +1,7 @@
 """System and study files: reading, schemas, checks. The site of a cluster: ``minset.config.site``."""
 
 from minset.config.pool_checks import held_out_runs
-from minset.config.reading import load_study, study_name_of
+from minset.config.reading import load_study, require_known_keys, study_name_of
 from minset.config.simulation_checks import (
     cell_edge_A,
     observable_options,
@@ -15,6 +15,7 @@ __all__ = [
     "held_out_runs",
     "load_study",
     "observable_options",
+    "require_known_keys",
     "simulation_density",
     "study_name_of",
 ]

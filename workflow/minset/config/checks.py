@@ -7,6 +7,7 @@ from ase.data import atomic_numbers
 from minset.config.certificate_checks import certificate_selector_mistakes
 from minset.config.composition_checks import composition_mistakes
 from minset.config.defaults import generator_needs_potential, needs_of_observable
+from minset.config.model_checks import model_mistakes
 from minset.config.plausibility import (
     charge_mistakes,
     density_mistakes,
@@ -69,6 +70,7 @@ def study_mistakes(study: dict, system: dict, system_path: Path) -> list[str]:
     descriptors = study["descriptors"]
     descriptor = registry("descriptors")[descriptors["descriptor"]]
     mistakes += [f"descriptors.{m}" for m in descriptor.mistakes(descriptors)]
+    mistakes += model_mistakes(study, system)
     for name in study["selectors"]:
         mistakes += [f"selectors.{name}.{m}" for m in _selector_mistakes(study, name, system)]
     mistakes += _more_seeds_mistakes(study)

@@ -20,7 +20,7 @@ _PRESSURE_ROOM_BAR = 10_000
 
 def doubts(study: dict, systems: dict[str, dict]) -> list[str]:
     """Doubts about a study with all defaults filled in, one line each, beginning with the key."""
-    lines = _range_doubts(study) + _published_doubts(study)
+    lines = _range_doubts(study) + _published_doubts(study) + _batch_doubts(study)
     for name, system in systems.items():
         lines += _composition_doubts(study, name, system)
         lines += _time_step_doubts(study, name, system)
@@ -35,6 +35,17 @@ def _published_doubts(study: dict) -> list[str]:
         return []
     return [
         f"published: there is nothing in {folder}, so all is computed; publish it when it is done"
+    ]
+
+
+def _batch_doubts(study: dict) -> list[str]:
+    """Batches larger than the smallest training set, all of which is then a step."""
+    smallest = min(study["sizes"])
+    return [
+        f"models.{name}.training.batch_size: {batch} frames are all of the training set of size "
+        f"{smallest}: one step an epoch"
+        for name, model in study["models"].items()
+        if (batch := model["training"].get("batch_size", 1)) > smallest
     ]
 
 

@@ -1,5 +1,6 @@
 """Reading of system and study files, with all defaults filled in, before any job runs."""
 
+import difflib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,33 @@ from minset.config.schema import Validator, fill_defaults, schema_file, schema_o
 from minset.config.strict_yaml import parse
 from minset.config.version_1 import upgraded
 from minset.config.words import ConfigError, in_words, one_line
+
+# keys of config/config.yaml and of Snakemake's --config
+KEYS = ("mdsuite_python", "model", "study")
+
+
+def require_known_keys(given) -> None:
+    """Stop at keys of Snakemake's ``config`` that mean nothing here.
+
+    Parameters
+    ----------
+    given
+        Keys of config/config.yaml and of ``--config``.
+
+    Raises
+    ------
+    ConfigError
+        With each of them and the one that may be meant.
+    """
+    lines = []
+    for key in sorted(map(str, set(given) - set(KEYS))):
+        near = difflib.get_close_matches(key.lower(), KEYS, n=1)
+        meant = f"write {near[0]}" if near else f"known are {', '.join(KEYS)}"
+        lines.append(
+            f"--config {one_line(key)}=...: unknown key; {meant} (settings of a study stand in its file)"
+        )
+    if lines:
+        raise ConfigError("\n".join(lines))
 
 
 def study_name_of(value) -> str:

@@ -41,9 +41,24 @@ def simulation_mistakes(study: dict, system: dict, name: str, system_path: Path)
     if simulation["start"] == "melt" and "potential" not in study["pool"]:
         return [f"simulations.{name}.start: a melt needs the pool's potential; take `start: pool`"]
     density = _density_mistakes(system, simulation, system_path)
-    mistakes = density + _observable_mistakes(study, system, simulation, not density)
+    mistakes = (
+        _sampling_mistakes(simulation)
+        + density
+        + _observable_mistakes(study, system, simulation, not density)
+    )
     mistakes += _choice_mistakes(study, simulation) + certificate_mistakes(study, name)
     return [f"simulations.{name}.{m}" for m in mistakes]
+
+
+def _sampling_mistakes(simulation: dict) -> list[str]:
+    """Frames of the trajectory farther apart than it is long."""
+    every, duration = simulation["sample_ps"], simulation["duration_ps"]
+    if every <= duration:
+        return []
+    return [
+        f"sample_ps: a frame every {every:g} ps, and the run ends after {duration:g} ps (duration_ps); "
+        f"give at most {duration / 10:g}"
+    ]
 
 
 def _density_mistakes(system: dict, simulation: dict, system_path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -29,11 +30,60 @@ def parse(path: Path):
         if not node:
             return None
         loader.refuse_keys_given_twice(node, set())
+        if found := list(_surprises(node, (), set())):
+            raise ConfigError("\n".join(f"{path}: {one_line(line)}" for line in found))
         return _written_out(loader.construct_document(node))
+    except ConfigError:
+        raise
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except Exception as error:  # PyYAML raises its own and, of bad dates and numbers, many more
         raise ConfigError(f"{path} is not valid YAML: {one_line(str(error))}") from error
+
+
+def _surprises(node: yaml.Node, place: tuple, seen: set) -> Iterator[str]:
+    """What YAML takes for something else than whoever wrote it meant: a line each, with its key."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        before = None
+        for key, value in node.value:
+            if key.tag.endswith((":int", ":float")) and value.value == "" and before:
+                name, number = before[0].value, f"{before[1].value},{key.value}"
+                where = ".".join(map(str, (*place, name)))
+                point = number.replace(",", ".")
+                yield f"{where}: {number} has a comma; write the number with a point: {point}"
+                return
+            before = key, value
+            yield from _surprises(key, place, seen)
+            yield from _surprises(value, (*place, getattr(key, "value", "")), seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _surprises(value, (*place, number), seen)
+    elif node.style is None and (what := _surprise(node.tag.rpartition(":")[2], node.value)):
+        yield ": ".join([".".join(map(str, place)), what] if place else [what])
+
+
+def _surprise(kind: str, text: str) -> str:
+    """Of a text without quotes that YAML takes for some kind of value; empty if it is as it looks."""
+    quoted = f"quote it, '{text}'"
+    if kind in ("int", "float") and ":" in text:
+        return f"{text} is a number of base 60 in YAML; {quoted}, or write the plain number"
+    if kind == "int" and re.fullmatch("[-+]?0[0-9_]+", text):
+        plain = text.replace("_", "").lstrip("+-0") or "0"
+        return (
+            f"{text} is {int(text, 8)} in YAML, which counts to 7 after a 0; write {plain} for the number, "
+            f"or {quoted}"
+        )
+    if kind == "bool" and text.lower() not in ("true", "false"):
+        truth = "true" if text.lower() in ("yes", "on") else "false"
+        return f"{text} is {truth} in YAML; {quoted}, if it is a name, else write {truth}"
+    if kind == "timestamp":
+        return f"{text} is a date in YAML; {quoted}"
+    if kind == "str" and re.fullmatch("[-+]?[0-9]+,[0-9]+([eE][-+]?[0-9]+)?", text):
+        return f"{text} is text in YAML; write the number with a point: {text.replace(',', '.')}"
+    return ""
 
 
 def _written_out(content):

@@ -1,5 +1,7 @@
 """Mistakes in words: one line each, with file, key and remedy."""
 
+import re
+
 import jsonschema
 
 
@@ -39,6 +41,8 @@ def in_words(error: jsonschema.ValidationError) -> str:
             for s in error.validator_value
         ]
         return f"{prefix}{short} is not possible; give {' or '.join(choices)}"
+    if error.validator == "type" and (form := _right_form(error)):
+        return f"{prefix}{form}"
     numbers = {"number": "a finite number", "integer": "a whole number without point or exponent"}
     if isinstance(error.instance, float) and error.validator_value in ("number", "integer"):
         return f"{prefix}{short} is not {numbers[error.validator_value]}"
@@ -46,6 +50,42 @@ def in_words(error: jsonschema.ValidationError) -> str:
     if error.validator in ("pattern", "maxLength") and "description" in error.schema:
         what = f"{short} cannot be used; {error.schema['description']}"
     return f"{prefix}{what}"
+
+
+def _right_form(error: jsonschema.ValidationError) -> str:
+    """What stands where, and how it would be right; empty where jsonschema's own words will do."""
+    given, wanted = error.instance, error.validator_value
+    key = next((part for part in reversed(error.absolute_path) if isinstance(part, str)), "file")
+    if wanted == "object" and not isinstance(given, dict):
+        names = given if isinstance(given, list) else [given]
+        entries = [f"{name}: {{}}" for name in names if isinstance(name, str)]
+        right = f"{{{', '.join(entries[:4]) or '...'}}}"
+        what = (
+            "a list" if isinstance(given, list) else "nothing" if given is None else _short(given)
+        )
+        return f"{what} where a mapping belongs; write `{key}: {right}`, indented or in braces"
+    if wanted == "array" and not isinstance(given, list):
+        entries = list(given) if isinstance(given, dict) else [] if given is None else [given]
+        what = "a mapping" if isinstance(given, dict) else _short(given)
+        listed = ", ".join(map(str, entries[:4])) or "..."
+        return f"{what} where a list belongs; write `{key}: [{listed}]`"
+    if wanted == "string" and isinstance(given, int | float):
+        return f"{given!r} is no text in YAML; quote it: '{given}'"
+    if wanted in ("number", "integer") and isinstance(given, list | dict):
+        return f"{'a list' if isinstance(given, list) else 'a mapping'} where one number belongs"
+    if wanted in ("number", "integer") and isinstance(given, str):
+        number = re.match(r"\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)", given)
+        if number and given.strip() != number[1]:
+            alone = f"write the number alone, in the unit of its key: {number[1]}"
+            return f"{_short(given)} is text; {alone}"
+        if number:
+            return f"{_short(given)} is text; write the number without quotes: {number[1]}"
+    return ""
+
+
+def _short(value) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:50]} ..."
 
 
 def _with_article(noun: str) -> str:
