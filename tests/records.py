@@ -33,6 +33,10 @@ def entry(options, required=(), **rest):
     return SimpleNamespace(options=options, required=required, **rest)
 
 
+def nothing_amiss(*_):
+    return []
+
+
 def ramp(pool):
     return [{"name": "ramp", "temperature_K": pool["temperature_K"], "frames": pool["frames"]}]
 
@@ -102,6 +106,7 @@ RECORDS = {
             | {"temperature_K": LIST | {"items": NUMBER}, "pressure_bar": {"type": "number"}},
             ("temperature_K", "pressure_bar", *NEEDED),
             plan=ramp,
+            mistakes=nothing_amiss,
         ),
         "npt_grid": entry(
             OF_RUNS
@@ -111,6 +116,7 @@ RECORDS = {
             },
             ("temperatures_K", "pressures_bar", *NEEDED),
             plan=grid,
+            mistakes=nothing_amiss,
         ),
     },
     "descriptors": {
@@ -119,7 +125,8 @@ RECORDS = {
                 "size": SIZE | {"default": "medium"},
                 "cutoff_A": NUMBER | {"default": 6.0},
                 "seed": COUNT | {"default": 1},
-            }
+            },
+            mistakes=nothing_amiss,
         )
     },
     "selectors": {
