@@ -33,6 +33,10 @@ def entry(options, required=(), **rest):
     return SimpleNamespace(options=options, required=required, **rest)
 
 
+def nothing_amiss(*_):
+    return []
+
+
 def ramp(pool):
     return [{"name": "ramp", "temperature_K": pool["temperature_K"], "frames": pool["frames"]}]
 
@@ -102,7 +106,7 @@ RECORDS = {
             | {"temperature_K": LIST | {"items": NUMBER}, "pressure_bar": {"type": "number"}},
             ("temperature_K", "pressure_bar", *NEEDED),
             plan=ramp,
-            mistakes=lambda pool, system: [],
+            mistakes=nothing_amiss,
         ),
         "npt_grid": entry(
             OF_RUNS
@@ -112,7 +116,7 @@ RECORDS = {
             },
             ("temperatures_K", "pressures_bar", *NEEDED),
             plan=grid,
-            mistakes=lambda pool, system: [],
+            mistakes=nothing_amiss,
         ),
     },
     "descriptors": {
@@ -122,7 +126,7 @@ RECORDS = {
                 "cutoff_A": NUMBER | {"default": 6.0},
                 "seed": COUNT | {"default": 1},
             },
-            mistakes=lambda *_: [],
+            mistakes=nothing_amiss,
         )
     },
     "selectors": {
