@@ -41,6 +41,10 @@ localrules:
 
 
 onstart:
+    try:
+        require_slurm(workflow)
+    except ConfigError as error:
+        sys.exit(str(error))
     without_rate_limit(workflow)
 
 

@@ -5,15 +5,53 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=${PATH//"$PWD/.venv/bin:"/} # an environment is not made with a Python of its own
-PYTHON=${PYTHON:-$(command -v python3.11 || command -v python3)}
+MANAGED=.venv-uv # uv, where the system has no Python 3.11
 
 say() { printf 'setup: %s\n' "$*"; }
 
+# is_3_11 PYTHON: whether it is one, with what makes environments
+is_3_11() { "$1" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null; }
+
+# require_python: PYTHON becomes the one that was named, the system's, or uv's own
 require_python() {
-    "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || {
-        say "minset needs Python 3.11 ($PYTHON is $("$PYTHON" --version)); name one with PYTHON=..." >&2
+    local given=${PYTHON:-} found
+    if [ -n "$given" ]; then
+        is_3_11 "$given" && return
+        say "PYTHON=$given is no Python 3.11 that can make environments ($("$given" --version 2>&1 || true))" >&2
         exit 1
-    }
+    fi
+    for found in python3.11 python3; do
+        PYTHON=$(command -v "$found" || true)
+        [ -n "$PYTHON" ] && is_3_11 "$PYTHON" && return
+    done
+    say "there is no Python 3.11 here; taking uv's"
+    PYTHON=$(managed_python) && is_3_11 "$PYTHON" && return
+    cat >&2 << 'MISSING'
+setup: minset needs Python 3.11, and neither the system has one nor can uv bring one (is there a way to GitHub?).
+  Debian 12:      sudo apt-get install python3.11 python3.11-venv
+  Ubuntu 24.04:   sudo add-apt-repository ppa:deadsnakes/ppa && sudo apt-get install python3.11 python3.11-venv
+  Fedora:         sudo dnf install python3.11
+  anywhere:       conda create -p ./python-3.11 python=3.11, then PYTHON=./python-3.11/bin/python make ...
+  cluster:        module load python/3.11
+MISSING
+    exit 1
+}
+
+# managed_python: path of uv's Python 3.11, which it downloads once; uv is the system's or comes by pip
+managed_python() {
+    local uv base
+    uv=$(command -v uv || true)
+    if [ -z "$uv" ]; then
+        base=$(command -v python3) || return
+        # Debian's python3 has pip or venv only where they are installed
+        if "$base" -m venv $MANAGED > /dev/null 2>&1; then
+            $MANAGED/bin/pip install -q uv >&2 && uv=$MANAGED/bin/uv
+        elif "$base" -m pip install -q --target $MANAGED uv >&2; then
+            uv=$MANAGED/bin/uv
+        fi
+        [ -n "$uv" ] || return
+    fi
+    "$uv" python install -q 3.11 >&2 && "$uv" python find --no-project 3.11
 }
 
 # up_to_date FOLDER LOCK...: whether the environment was made from these locks
@@ -44,8 +82,15 @@ mdsuite() {
     say "making .venv-mdsuite from envs/mdsuite.lock (MDSuite needs an old TensorFlow)"
     rm -rf .venv-mdsuite
     "$PYTHON" -m venv .venv-mdsuite
-    .venv-mdsuite/bin/pip install -q --no-deps -r envs/mdsuite.lock
+    .venv-mdsuite/bin/pip install -q --no-deps -r envs/mdsuite.lock || without_mdsuite || return 0
     cp envs/mdsuite.lock .venv-mdsuite/made-from
+}
+
+# a study goes on without it, and says so
+without_mdsuite() {
+    rm -rf .venv-mdsuite
+    say "MDSuite's environment cannot be made here: studies go on without its observables" >&2
+    return 1
 }
 
 # a universal potential, in an environment that sees .venv's packages but does not change them

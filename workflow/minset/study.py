@@ -6,7 +6,7 @@ another stage changes no job.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -483,6 +483,15 @@ class Study:
 def read_study(name: str, folder: Path = Path("config"), **more) -> Study:
     """Read and check a study with its systems, see ``minset.config.load_study``."""
     return Study(name, *load_study(name, folder, **more))
+
+
+def without_observable(study: Study, name: str) -> Study:
+    """The study without an observable of its simulations."""
+    simulations = {
+        key: settings | {"observables": [o for o in settings["observables"] if o != name]}
+        for key, settings in study.settings["simulations"].items()
+    }
+    return replace(study, settings=study.settings | {"simulations": simulations})
 
 
 def without_comments(content, keys=COMMENTS):

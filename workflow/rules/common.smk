@@ -1,5 +1,6 @@
 # What the rules take from the study and from Snakemake. Everything that needs no Snakemake is in minset/study.py.
 import json
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from minset.snakemake_inside import (
     uses_conda,
     without_rate_limit,
 )
-from minset.study import canonical, read_study
+from minset.study import canonical, read_study, without_observable
 
 
 def say(line):
@@ -38,11 +39,19 @@ def say(line):
 try:
     require_plain_python(sys.executable)
     require_known_keys(config)
-    require_slurm(workflow)
     study = read_study(study_name_of(config["study"]), Path(workflow.basedir) / "config", say=say)
     SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
 except ConfigError as error:
     sys.exit(str(error))
+
+# where its environment cannot be made, a study goes on without MDSuite
+if study.observed("mdsuite") and not uses_conda(workflow):
+    if not shutil.which(config["mdsuite_python"]):
+        say(
+            f"MDSuite: there is no {config['mdsuite_python']} (mdsuite_python in config/config.yaml), so the "
+            "study goes on without its observables; `envs/setup.sh mdsuite` makes it"
+        )
+        study = without_observable(study, "mdsuite")
 
 for line in advice_on_pools(study.name, study.pool_files()):
     say(line)

@@ -73,7 +73,7 @@ def _surprise(kind: str, text: str) -> str:
     if kind == "int" and re.fullmatch("[-+]?0[0-9_]+", text):
         plain = text.replace("_", "").lstrip("+-0") or "0"
         return (
-            f"{text} is {int(text, 8)} in YAML, which counts to 7 after a 0; write {plain} for the number, "
+            f"{text} is {int(text, 8)} in YAML, which counts to 7 after a 0; write {plain} for it, "
             f"or {quoted}"
         )
     if kind == "bool" and text.lower() not in ("true", "false"):

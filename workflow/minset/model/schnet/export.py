@@ -28,16 +28,18 @@ atoms.calc = SpkCalculator(
     "{file}",
     ASENeighborList(cutoff={cutoff}),
     energy_key="energy", force_key="forces", stress_key="stress",
-    energy_unit="eV", position_unit="Ang", dtype=torch.float64,
+    energy_unit="eV", dtype=torch.float64,
 )
 ```
 
     export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1
     spkmd simulation_dir=md system.molecule_file=start.extxyz \\
         calculator.model_file={file} calculator.neighbor_list.cutoff={cutoff} \\
-        calculator.energy_unit=eV calculator.position_unit=Ang precision=64 device=cpu
+        calculator.energy_unit=eV precision=64 device=cpu
 
-`spkmd` leaves the offsets out of its energies; forces are the same."""
+`spkmd` leaves the offsets out of its energies; forces are the same. schnetpack 2.1.1 comes from PyPI
+without the settings of `spkmd`: take `src/schnetpack/md/md_configs` from its repository, with
+`--config-path`."""
 _CHARGES = (
     "\nThe charges are a plain Ewald sum in any cell, exact to 1e-5 eV/A; its time grows with the "
     "square of the number of atoms: beyond some 500, rather LAMMPS."
