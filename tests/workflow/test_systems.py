@@ -48,4 +48,4 @@ def test_every_system_with_a_potential_is_in_a_study():
         )
     }
     here = {system for systems in STUDIES.values() for system in systems}
-    assert with_potential - here == {"al"}  # demo-metal
+    assert with_potential - here == {"al", "w"}  # demo-metal, w-entropy-laptop
