@@ -10,6 +10,7 @@ from studies import CONFIG
 
 from minset.compare.learning import ERRORS, learning_curve, stable_fraction
 from minset.figures import FIGURES, system_shown
+from minset.figures.data import picked_from_pool
 from minset.names import run_row, shown_engines
 from minset.study import read_study
 
@@ -344,3 +345,11 @@ def test_pool_shows_every_selector_and_the_test_set(tmp_path):
     assert np.array_equal(picked.get_xdata(), temperature[20:24])
     assert np.array_equal(picked.get_ydata(), density[20:24])
     plt.close(figure)
+
+
+def test_figures_of_the_pool_show_no_frames_of_models_own_runs(tmp_path):
+    """Of a certificate, by their trajectory, or of exploring, by model and walker."""
+    origins = ["results/kcl/pool/demo/pool.h5", "results/kcl/simulation/npt/m/trajectory.lammpstrj"]
+    origins += ["results/kcl/model/demo/slab-n8-s1-small/fcc100-1"]
+    pd.DataFrame({"origin": origins, "frame": [3, 200, 275]}).to_csv(tmp_path / "a.csv")
+    assert picked_from_pool(tmp_path / "a.csv")["frame"].tolist() == [3]

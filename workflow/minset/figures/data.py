@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from minset.figures.style import REFERENCE, legend_below, nothing_to_show, panels, selector_styles
-from minset.md.files import TRAJECTORY
 from minset.system import reference_density_g_cm3
 
 _AGAINST = {
@@ -14,11 +13,11 @@ _AGAINST = {
 
 
 def picked_from_pool(selection) -> pd.DataFrame:
-    """Rows of a study's table of selections whose frames are the pool's, not a model's own."""
+    """Rows of a study's table of selections whose frames are the pool's, not of models' own runs."""
     picks = pd.read_csv(selection)
     if "origin" not in picks:
         return picks
-    return picks[~picks["origin"].astype(str).str.endswith(TRAJECTORY)]
+    return picks[picks["origin"].astype(str).str.endswith("/pool.h5")]
 
 
 def pool(system: dict, files: dict, tables: list):
