@@ -4,12 +4,20 @@
 #   snakemake --cores all figures --config study=demo
 #
 # config/config.yaml names the default study; config/studies/ and config/systems/ hold the rest.
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-configfile: "config/config.yaml"
+# of the folder in which Snakemake runs (--directory), else that of this repository
+settings_file = Path("config/config.yaml")
+if not settings_file.exists():
+    settings_file = Path(workflow.basedir) / settings_file
+
+
+configfile: settings_file
 
 
 include: "workflow/rules/common.smk"

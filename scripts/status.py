@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY / "workflow"))
 
 
 def main() -> None:
@@ -21,6 +22,8 @@ def main() -> None:
 
     from minset.status import report
 
+    if not Path("Snakefile").exists() and not {"-s", "--snakefile"} & set(options):
+        options += ["--snakefile", str(REPOSITORY / "Snakefile")]  # a project folder
     print(report(arguments.study, options))
 
 

@@ -1,6 +1,7 @@
 """What `scripts/status.py` says of a real study: before, during and after a run, killed and failed."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -32,14 +33,30 @@ def test_an_unknown_study_is_one_clear_line(copy):
     said = run(copy, "python", "scripts/status.py", "nosuch", seconds=120)
     assert said.status != 0
     (line,) = said.output.splitlines()
-    assert "nosuch.yaml does not exist; there are: demo," in line
+    assert "nosuch.yaml does not exist; there are: " in line
+
+
+def test_a_project_folder_has_studies_and_results_of_its_own(copy, tmp_path):
+    """Snakemake and the report of what is done run there, with the Snakefile of the repository."""
+    for name in ("studies/short.yaml", "systems/kcl.yaml"):
+        own = tmp_path / "config" / name.replace("short", "mine")
+        own.parent.mkdir(parents=True)
+        shutil.copy(copy / "config" / name, own)
+    study, table = ["--config", "study=mine"], "results/kcl/selection/mine/descriptors-frames.npy"
+    said = run(tmp_path, "python", copy / "scripts/status.py", "mine", seconds=120)
+    assert "jobs done, no Snakemake runs on this machine" in said.output
+    command = ["snakemake", "-s", copy / "Snakefile", "-d", tmp_path, "--cores", "1", *study, "--"]
+    done = run(tmp_path, *command, table, seconds=300)
+    assert done.status == 0, done.output[-3000:]
+    assert (tmp_path / table).exists()
+    assert not (copy / table).exists()
 
 
 def test_a_study_from_its_first_job_to_its_last_label(copy):
     table, output = status(copy, "short")
     assert table["pool"] == ["0", "0", "0", "2"]
     assert table["frames"][0] == "?"
-    assert "0 of 37 jobs done, no Snakemake runs on this machine; left: no rate yet" in output
+    assert "0 of 39 jobs done, no Snakemake runs on this machine; left: no rate yet" in output
 
     running = start(copy, "snakemake", "--cores", "1", "labels", "--config", "study=short")
     try:
@@ -53,7 +70,7 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
         kill(running)
     assert table["pool"] == ["2", "0", "0", "0"]
     assert table["select"] == ["0", "1", "0", "2"]
-    assert "2 of 37 jobs done, Snakemake runs; left: no rate yet" in output
+    assert "2 of 39 jobs done, Snakemake runs; left: no rate yet" in output
 
     before = files(copy)
     table, output = status(copy, "short")

@@ -36,16 +36,24 @@ def say(line):
         print(line, file=sys.stderr)
 
 
+def own_or_ours(path):
+    """A path of the folder in which Snakemake runs (`--directory`), where it is not there that of minset."""
+    return Path(path) if Path(path).exists() else Path(workflow.basedir) / path
+
+
+# of a project with studies of its own, systems too
+CONFIG = own_or_ours("config/studies").parent
 try:
     require_plain_python(sys.executable)
     require_known_keys(config)
-    study = read_study(study_name_of(config["study"]), Path(workflow.basedir) / "config", say=say)
-    SITE = read_site(Path(workflow.basedir) / "profiles/slurm/site.yaml")
+    study = read_study(study_name_of(config["study"]), CONFIG, say=say)
+    SITE = read_site(own_or_ours("profiles/slurm/site.yaml"))
 except ConfigError as error:
     sys.exit(str(error))
 
 # where its environment cannot be made, a study goes on without MDSuite
 if study.observed("mdsuite") and not uses_conda(workflow):
+    config["mdsuite_python"] = str(own_or_ours(config["mdsuite_python"]))
     if not shutil.which(config["mdsuite_python"]):
         say(
             f"MDSuite: there is no {config['mdsuite_python']} (mdsuite_python in config/config.yaml), so the "
