@@ -103,8 +103,10 @@ def _cell(row) -> str:
 def with_error(value: float, stderr=math.nan, low=math.nan, high=math.nan) -> str:
     """A value with its standard error on the last digits, ``1.439(2)``.
 
-    With limits ``0.044 (0.040-0.050)``, with neither three digits.
+    With limits ``0.044 (0.040-0.050)``, with neither three digits; a dash where there is no value.
     """
+    if math.isnan(value):
+        return "-"
     if not math.isnan(stderr) and stderr > 0:
         exponent = math.floor(math.log10(stderr))
         digits = max(0, -exponent + (1 if stderr / 10**exponent < 1.95 else 0))
