@@ -265,7 +265,7 @@ OF_SIMULATION = {
     }
 }
 # columns of fractional numbers that have no unit
-DIMENSIONLESS = {"g", "g_stderr", "peak_g", "minimum_g", "coordination_number"}
+DIMENSIONLESS = {"g", "g_stderr", "peak_g", "peak_g_stderr", "minimum_g", "coordination_number"}
 DIMENSIONLESS |= {"weight", "largest_weight", "effective_frames", "bulk_modulus_derivative"}
 # those of a table with a row for each quantity, whose column `unit` has it
 IN_UNIT = {"model", "labels", "difference", "test_set", "tolerance"}

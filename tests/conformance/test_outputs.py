@@ -14,7 +14,7 @@ from studies import CONFIG, STUDY, alter
 from minset.figures import FIGURES, figures_of, system_shown
 from minset.observe import OBSERVABLES
 from minset.observe.record import ASKED_FOR
-from minset.outputs import TABLES, make_table, reference_of, tables_of
+from minset.outputs import TABLES, make_table, table_options, tables_of
 from minset.study import Study, read_study
 
 STUDIES = sorted(path.stem for path in (CONFIG / "studies").glob("*.yaml"))
@@ -99,7 +99,11 @@ def table_of(kind: str, what: str, frames: int, observed, rng) -> pd.DataFrame:
         },
         "split": lambda: {"frame": range(frames), "role": ["test", "candidate"] * (frames // 2)},
         "set": lambda: {"pick": range(4), "frame": numbers, "score": rng.random(4)},
-        "label": lambda: {"key": [f"{what} {k}" for k in range(4)], "status": "labelled"},
+        "label": lambda: {
+            "key": [f"{what} {k}" for k in range(4)],
+            "status": "labelled",
+            "seconds": 2.0,
+        },
         "history": lambda: {
             "epoch": range(9),
             "train_loss": np.geomspace(1, 0.01, 9),
@@ -128,10 +132,7 @@ def made(folder: Path, study: Study, name: str) -> pd.DataFrame:
             made(folder, study, other)
         places = {k: folder / p.format(system="kcl") for k, p in inputs.files.items()}
         runs = [(folder / p.format(system="kcl"), row) for p, row in inputs.runs]
-        options = {
-            "baseline": study.random_selector(),
-            "reference": reference_of(study, "kcl", name),
-        }
+        options = table_options(study, "kcl", name)
         path.parent.mkdir(parents=True, exist_ok=True)
         make_table(name, places, runs, options).to_csv(path, index=False)
     return pd.read_csv(path)

@@ -18,6 +18,8 @@ MDSUITE = Path(
 WHOLE = "demo-classical"
 # frames that studies read
 FRAMES = (
+    Path("results/published/al-pool-laptop/pool.extxyz"),
+    Path("results/published/ni-distillation-laptop/distilled.extxyz"),
     Path("results/published/au-on-the-fly-laptop/fcc.extxyz"),
     Path("results/published/demo/frames.extxyz"),
     Path("results/published/kcl-dft-laptop/pool.extxyz"),

@@ -78,8 +78,9 @@ def test_a_certificate_labels_frames_of_what_has_run(change):
         "certificate_frames": 2,
         "label": 4,
         "observe_certificate": 2,
-        "table": 2,
+        "table": 3,
         "figure": 1,
+        "front_page": 1,
     }
 
 
@@ -134,7 +135,8 @@ def test_an_uncertainty_plans_the_tables_and_figures_that_print_it(change):
     def wider(system):
         system["reference"]["ionic_conductivity"]["uncertainty_percent"] = 3
 
-    assert planned(change(SYSTEM, wider), WHOLE) == {"table": 1, "figure": 1}
+    jobs = {"table": 2, "figure": 1, "front_page": 1}  # the summary too
+    assert planned(change(SYSTEM, wider), WHOLE) == jobs
 
 
 def test_a_reference_density_plans_the_tables_and_figures_that_show_it(change):
@@ -144,7 +146,8 @@ def test_a_reference_density_plans_the_tables_and_figures_that_show_it(change):
         (fit,) = [f for f in system["reference"]["density"] if f["name"] == "Kirshenbaum 1962"]
         fit["a_g_cm3"] = 2.07
 
-    assert planned(change(SYSTEM, denser), WHOLE) == {"table": 1, "figure": 2}
+    jobs = {"table": 2, "figure": 2, "front_page": 1}
+    assert planned(change(SYSTEM, denser), WHOLE) == jobs
 
 
 def test_how_labels_are_reached_plans_nothing(change):
@@ -156,7 +159,7 @@ def test_how_labels_are_reached_plans_nothing(change):
 
 def test_options_of_an_observable_plan_what_reads_it(change):
     jobs = planned(change(STUDY, lambda study: study["rdf"].update(bins=100)), WHOLE)
-    assert set(jobs) == {"observe_rdf", "mdsuite", "table", "figure"}
+    assert set(jobs) == {"observe_rdf", "mdsuite", "table", "figure", "front_page"}
 
 
 # a committee of three that grows by two frames at each size, from a pool of liquid aluminium

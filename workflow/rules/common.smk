@@ -165,3 +165,26 @@ def left_missing(wildcards):
                 files += json.loads(note.read_text())["outputs"]
     missing = [file for file in files if not Path(file).exists()]
     return [file for file in missing if any(rule.is_producer(file) for rule in workflow.rules)]
+
+
+def of_frames(observable):
+    """What an observable of frames looks at."""
+    return {
+        "pool": f"{POOL}/pool.h5",
+        "summary": f"{POOL}/pool.csv",
+        "runs": f"{POOL}/runs.csv",
+        "descriptors": f"{SELECTION}/descriptors-atoms.npy",
+        "selections": lambda w: [
+            placed(f"{SELECTION}/{name}.csv", w) for name in study.selections_seen(observable)
+        ],
+        "given": study.given_seen(observable),
+    }
+
+
+def asked_runs(wildcards):
+    """The model of `--config model=...`, of each system."""
+    try:
+        runs = exported_runs(study, config.get("model"))
+    except ValueError as error:
+        sys.exit(str(error))
+    return expand(f"{EXPORT}/{{run}}", system=study.systems, run=runs)

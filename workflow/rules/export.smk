@@ -1,15 +1,6 @@
 # Export: a trained model and its data as a folder for whoever has no part in the workflow.
 
 
-def asked_runs(wildcards):
-    """The model of `--config model=...`, of each system."""
-    try:
-        runs = exported_runs(study, config.get("model"))
-    except ValueError as error:
-        sys.exit(str(error))
-    return expand(f"{EXPORT}/{{run}}", system=study.systems, run=runs)
-
-
 # model, datasets and labels, and what simulations and certificates there are -> a folder
 rule export:
     input:

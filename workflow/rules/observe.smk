@@ -20,21 +20,6 @@ OF_CERTIFICATE = OF_RUN | {
     "labels": lambda w: placed(label_tables([certificate_name(w.simulation, w.engine)]), w),
 }
 
-
-def of_frames(observable):
-    """What an observable of frames looks at."""
-    return {
-        "pool": f"{POOL}/pool.h5",
-        "summary": f"{POOL}/pool.csv",
-        "runs": f"{POOL}/runs.csv",
-        "descriptors": f"{SELECTION}/descriptors-atoms.npy",
-        "selections": lambda w: [
-            placed(f"{SELECTION}/{name}.csv", w) for name in study.selections_seen(observable)
-        ],
-        "given": study.given_seen(observable),
-    }
-
-
 # what an observable looks at, and the name of what it is of
 SOURCES = {
     "trajectory": (OF_RUN, "{simulation}/{engine}"),

@@ -5,9 +5,11 @@ import contextlib
 from minset.config.simulation_checks import cell_edge_A
 from minset.system import density_fit_at, reference_density_g_cm3
 
+COPIES = 2  # cells that a cutoff may span; copies of ions within it are right, and teach little
+
 
 def model_mistakes(study: dict, system: dict) -> list[str]:
-    """Batches larger than any training set, and cutoffs longer than the pool's cells; with their keys."""
+    """Batches larger than any training set, and cutoffs far beyond the pool's cells; with their keys."""
     edge_A, mistakes = _pool_edge_A(study["pool"], system), []
     for name, model in study["models"].items():
         batch, largest = model["training"].get("batch_size", 1), max(study["sizes"])
@@ -17,10 +19,10 @@ def model_mistakes(study: dict, system: dict) -> list[str]:
                 f"{largest}; give at most {largest}"
             )
         cutoff = model.get("cutoff_A", 0.0)
-        if edge_A is not None and cutoff > edge_A:
+        if edge_A is not None and cutoff > COPIES * edge_A:
             mistakes.append(
                 f"models.{name}.cutoff_A: {cutoff:g} A, and the pool's cells are {edge_A:.1f} A wide: "
-                f"beyond that an ion sees only copies; give at most {edge_A:.1f}, or raise pool.ions"
+                f"an ion sees little but copies; give at most {COPIES * edge_A:.1f}, or raise pool.ions"
             )
     return mistakes
 
