@@ -18,6 +18,7 @@ from minset.md.trajectory import read_trajectory
 
 STUDIES = sorted(path.stem for path in (REPOSITORY / "config/studies").glob("*.yaml"))
 TABLES = {
+    "Summary": ["summary"],
     "Selection": ["selection"],
     "Labels": ["labels"],
     "Model": ["errors"],
@@ -150,6 +151,10 @@ def test_the_report_is_one_page_with_figures_and_tables_by_category(whole):
     expected = TABLES | {"Figures": FIGURES_OF_WHOLE}
     assert stems == {category: sorted(names) for category, names in expected.items()}
     assert "Force components on the test set" in page
+    _, _, first = page.partition("var workflow_desc = ")
+    first = json.JSONDecoder().raw_decode(first)[0]
+    assert "<td>force RMSE, eV/A</td>" in first
+    assert 'alt="learning_curve"' in first or 'alt="rdf"' in first
 
 
 def test_new_time_stamps_and_lost_tables_compute_no_label_again(labels):
