@@ -255,9 +255,8 @@ FIGURES = {
         _tables("certificate"),
         "Errors of each model on labelled frames of its own simulation (squares) beside those on the "
         "test set (dots); the mean density or pressure of the simulation (triangles) and what the labels "
-        "would give (squares), where enough frames tell. Bars are 95 % intervals, grey the tolerances. "
-        "Lines: the experimental fits, where they are valid." + SOME_ARE_SHOWN,
-        system=("density",),
+        "would give (squares), where enough frames tell. Bars are 95 % intervals, grey the tolerances."
+        + SOME_ARE_SHOWN,
     ),
     "relaxation": Figure(
         "minset.figures.crystals:relaxation",

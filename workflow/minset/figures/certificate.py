@@ -4,14 +4,12 @@ import pandas as pd
 
 from minset.figures.style import (
     COLORS,
-    REFERENCE,
     engine_label,
     legend_below,
     nothing_to_show,
     panels,
 )
 from minset.names import shown_engines
-from minset.system import reference_density_g_cm3
 
 # what is compared on test frames and on frames of the model's own run
 _ERRORS = {
@@ -48,8 +46,6 @@ def certificate(system: dict, files: dict, tables: list):
             _band(axis, rows, rows["model"])
             _points(axis, rows, "model", "model_stderr", "model", 2)
             _points(axis, rows, "labels", "labels_stderr", "labels", 1)
-        if quantity == "density":
-            _experiment(axis, system["density"], rows["temperature_K"].iloc[0])
         if quantity == "force_rmse":
             axis.set_ylim(bottom=0)
         _name(axis, rows)
@@ -100,13 +96,3 @@ def _name(axis, rows: pd.DataFrame) -> None:
         axis.tick_params(axis="x", rotation=90)
     axis.set_xticks(range(len(names)), names, fontsize=6)
     axis.set(xlim=(-0.6, len(rows) - 0.4))
-
-
-def _experiment(axis, fits: list[dict], temperature_K: float) -> None:
-    """Lines of the density fits that hold at a temperature."""
-    for fit, style in zip(fits, ("-", "--", ":"), strict=False):
-        value = float(reference_density_g_cm3(fit, temperature_K))
-        if value == value:  # NaN beyond its range
-            axis.axhline(
-                value, ls=style, color=REFERENCE, lw=0.8, label=f"experiment ({fit['name']})"
-            )
