@@ -50,7 +50,7 @@ def labels(copy) -> Path:
     ("mistake", "message"),
     [
         ({"sizes": [40]}, "sizes: 40 frames cannot be selected from 34 (pool.frames less test and"),
-        ({"colour": "red"}, "unknown key colour; known are description, descriptors, elastic, "),
+        ({"colour": "red"}, "unknown key colour; known are coverage, description, descriptors, "),
     ],
 )
 def test_a_mistake_in_a_study_is_one_clear_line_before_any_job(copy, mistake, message):
