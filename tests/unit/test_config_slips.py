@@ -292,7 +292,7 @@ IN_STUDY = {
         "    size: small",
         "    size: small\n    cutoff_A: 60",
         "models.small.cutoff_A: 60 A",
-        "at most 11",
+        "at most 22",
     ),
     "a batch of none": (
         "batch_size: 2",

@@ -22,6 +22,7 @@ _MEASURED = (
     ("height of first peak", "1", "rdf_peaks", "peak_g", "peak_g_stderr", "pair"),
 )
 OF_SIMULATION = ["simulation", "temperature_K", "engine"]
+_OF_CERTIFICATES = ("verdict", "difference", "difference_stderr", "labels", "labels_stderr")
 OWN_RUN = (("force_rmse", "eV/A"), ("energy_bias", "meV/atom"))
 _ENERGY = "energy_rmse_meV_atom"
 COLUMNS = ["quantity", "unit", "of", "simulation", "temperature_K", "engine"]
@@ -168,6 +169,8 @@ def _mean(values: pd.Series, stderrs: pd.Series) -> tuple[float, float]:
 def _certificates(table: pd.DataFrame) -> list[dict]:
     """Verdicts, and densities and pressures at the level of the labels, of all models in one."""
     rows = []
+    # where no certificate came so far, a table has no such columns
+    table = table.reindex(columns=[*dict.fromkeys([*table.columns, *_OF_CERTIFICATES])])
     judged = table[table["verdict"].notna() & table["quantity"].ne("all")]
     whole = table[table["quantity"].eq("all")]
     for key, group in _grouped(whole, OF_SIMULATION):
