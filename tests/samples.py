@@ -3,6 +3,8 @@
 Not in a conftest.py: there are several, and which one an import finds depends on the tests that run.
 """
 
+from pathlib import Path
+
 import numpy as np
 from studies import CONFIG
 
@@ -98,3 +100,21 @@ def write_random_pool(path, frames: int, seed: int = 0, scale: float = 1.0):
         written.append(atoms)
     write_pool(path, written)
     return path
+
+
+def gold_committee(tmp_path_factory, segments: int) -> tuple[Path, ...]:
+    """Three networks of gold that differ in their random weights alone, with so fine tables."""
+    import torch
+
+    from minset.model.schnet.architecture import build_model, hyper_of, save_model
+    from minset.model.schnet.compressed import save_compressed, tabulate
+
+    folders, hyper = [], hyper_of({"size": "small"})
+    for seed in (1, 2, 3):
+        folders.append(tmp_path_factory.mktemp("member"))
+        torch.manual_seed(seed)
+        model = build_model(hyper)
+        about = {"kind": "schnet", "hyper": hyper, "energy_offsets_eV": {"79": -3.9}}
+        save_model(folders[-1], model, about)
+        save_compressed(folders[-1] / "compressed.npz", tabulate(model, about, segments=segments))
+    return tuple(folders)

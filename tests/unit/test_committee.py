@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from ase.build import bulk
-from samples import numerical_force
+from samples import gold_committee, numerical_force
 from studies import alter, mistakes
 
 from minset.config import load_study
@@ -14,8 +14,6 @@ from minset.md.files import SPREAD_COLUMN, THERMO, read_thermo
 from minset.md.run import Protocol, run_md
 from minset.model import evaluator_of
 from minset.model.committee import force_spread_eV_A, mean_evaluator
-from minset.model.schnet.architecture import build_model, hyper_of, save_model
-from minset.model.schnet.compressed import save_compressed, tabulate
 from minset.names import MEAN, is_model, run_name, run_row
 from minset.outputs import TABLES
 from minset.study import Study
@@ -26,18 +24,7 @@ METAL = "studies/demo-metal.yaml"
 
 @pytest.fixture(scope="module")
 def committee(tmp_path_factory):
-    """Three networks that differ in their random weights alone."""
-    import torch
-
-    folders, hyper = [], hyper_of({"size": "small"})
-    for seed in (1, 2, 3):
-        folders.append(tmp_path_factory.mktemp("member"))
-        torch.manual_seed(seed)
-        model = build_model(hyper)
-        about = {"kind": "schnet", "hyper": hyper, "energy_offsets_eV": {"79": -3.9}}
-        save_model(folders[-1], model, about)
-        save_compressed(folders[-1] / "compressed.npz", tabulate(model, about, segments=1024))
-    return tuple(folders)
+    return gold_committee(tmp_path_factory, segments=1024)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import select_frames
 import training_set
 from ase.build import bulk
-from samples import label_settings, read_system
+from samples import gold_committee, label_settings, read_system
 from studies import alter, mistakes
 
 from minset.config import load_study
@@ -15,8 +15,6 @@ from minset.config.schema import fill_defaults
 from minset.dataset import read_dataset
 from minset.md.engines import Alarm, potential_engine
 from minset.md.watched import Walk, run_watched
-from minset.model.schnet.architecture import build_model, hyper_of, save_model
-from minset.model.schnet.compressed import save_compressed, tabulate
 from minset.pool.store import read_frames, write_pool
 from minset.registry import defaults_of
 from minset.select import SELECTORS, explore
@@ -51,18 +49,7 @@ def options(starts, **changed) -> dict:
 
 @pytest.fixture(scope="module")
 def committee(tmp_path_factory):
-    """Three networks that differ in their random weights alone."""
-    import torch
-
-    folders, hyper = [], hyper_of({"size": "small"})
-    for seed in (1, 2, 3):
-        folders.append(tmp_path_factory.mktemp("member"))
-        torch.manual_seed(seed)
-        model = build_model(hyper)
-        about = {"kind": "schnet", "hyper": hyper, "energy_offsets_eV": {"79": -3.9}}
-        save_model(folders[-1], model, about)
-        save_compressed(folders[-1] / "compressed.npz", tabulate(model, about, segments=256))
-    return tuple(folders)
+    return gold_committee(tmp_path_factory, segments=256)
 
 
 @pytest.fixture
