@@ -47,7 +47,7 @@ setup:
 	@envs/setup.sh dev mdsuite chgnet cp2k slurm espresso
 
 test: setup
-	python -m pytest -m "not faults and not slow" tests
+	python -m pytest -n 2 --dist loadfile -m "not faults and not slow" tests
 
 test-faults: setup
 	python -m pytest -m faults tests
