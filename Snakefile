@@ -49,11 +49,15 @@ localrules:
 
 
 onstart:
+    # not for every job, which reads this file too
+    from minset.progress import show_time_left
+
     try:
         require_slurm(workflow)
     except ConfigError as error:
         sys.exit(str(error))
     without_rate_limit(workflow)
+    show_time_left(workflow)
 
 
 rule all:
