@@ -57,7 +57,7 @@ if study.observed("mdsuite") and not uses_conda(workflow):
     if not shutil.which(config["mdsuite_python"]):
         say(
             f"MDSuite: there is no {config['mdsuite_python']} (mdsuite_python in config/config.yaml), so the "
-            "study goes on without its observables; `envs/setup.sh mdsuite` makes it"
+            "study goes on without its observables; `envs/setup.sh mdsuite` makes it where there is Python 3.11"
         )
         study = without_observable(study, "mdsuite")
 
