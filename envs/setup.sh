@@ -90,13 +90,21 @@ dev() {
 mdsuite() {
     local python
     up_to_date .venv-mdsuite envs/mdsuite.lock && return
+    cmp -s envs/mdsuite.lock .venv-mdsuite/cannot-be-made-from && without_mdsuite && return
     rm -rf .venv-mdsuite
-    python=$(python_of_mdsuite) || { without_mdsuite "needs Python 3.11, and there is none" && return; }
+    python=$(python_of_mdsuite) || { without_mdsuite && return; }
     say "making .venv-mdsuite from envs/mdsuite.lock (MDSuite needs an old TensorFlow)"
     "$python" -m venv .venv-mdsuite
-    .venv-mdsuite/bin/pip install -q --no-deps -r envs/mdsuite.lock ||
-        { without_mdsuite "cannot be made here" && return; }
+    .venv-mdsuite/bin/pip install -q --no-deps -r envs/mdsuite.lock || { without_mdsuite && return; }
     cp envs/mdsuite.lock .venv-mdsuite/made-from
+}
+
+# a study goes on without it, and says so; it is not tried again at every call
+without_mdsuite() {
+    rm -rf .venv-mdsuite
+    mkdir .venv-mdsuite
+    cp envs/mdsuite.lock .venv-mdsuite/cannot-be-made-from
+    say "no MDSuite here (it needs Python 3.11; rm -r .venv-mdsuite has it tried again): studies go on without it" >&2
 }
 
 # its packages are of 2023: no newer Python has them
@@ -106,12 +114,6 @@ python_of_mdsuite() {
     else
         find_python 3.11 || managed_python 2> /dev/null
     fi
-}
-
-# a study goes on without it, and says so
-without_mdsuite() {
-    rm -rf .venv-mdsuite
-    say "MDSuite's environment $1: studies go on without its observables" >&2
 }
 
 # a universal potential, in an environment that sees .venv's packages but does not change them

@@ -47,18 +47,25 @@ def test_what_is_left_comes_from_the_times_of_jobs_of_the_same_rule(clock):
 
 
 def test_kinds_of_jobs_that_were_never_timed_are_named(clock):
-    rest = {0: Job("", "pool", ""), 1: Job("", "pool", "")}
+    rest = {n: Job("", "pool", "") for n in range(5)}
     rest |= {
-        n + 2: Job("", rule, "") for n, rule in enumerate(("select", "label", "train", "errors"))
+        n + 5: Job("", rule, "") for n, rule in enumerate(("select", "label", "train", "errors"))
     }
-    handler, lines = progress([], rest, 1, {0: 40.0})
-    handler.emit(told(LogEvent.PROGRESS, done=0, total=6))
-    clock[0] += 60
+    handler, lines = progress([], rest, 1, {0: 40.0, 5: 10.0})
+    handler.emit(told(LogEvent.PROGRESS, done=0, total=9))
     ended(handler, 0)
-    assert lines == [
-        "time left not known: no job yet of errors, label, pool and 2 more",
-        "more than 40 s left: no job yet of errors, label, select and 1 more",
-    ]
+    assert lines == []  # of half of the jobs nothing is known
+    ended(handler, 5)
+    assert lines == ["more than 2.7 min left (no time yet of errors, label, train)"]
+
+
+def test_of_many_kinds_the_first_are_named(clock):
+    rest = {n: Job("", "pool", "") for n in range(9)} | {
+        n + 9: Job("", c, "") for n, c in enumerate("abcde")
+    }
+    handler, lines = progress([], rest, 1, {0: 1.0})
+    ended(handler, 0)
+    assert lines == ["more than 8 s left (no time yet of a, b, c and 2 more)"]
 
 
 def test_it_is_said_every_ten_seconds_at_most_and_not_at_the_end(clock):

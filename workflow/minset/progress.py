@@ -61,21 +61,24 @@ class Progress(logging.Handler):
             job = self.rest.pop(record.job_id, None)
             if job is not None:
                 self.done.append(replace(job, seconds=self.measured_s(record.job_id)))
-        elif event == LogEvent.PROGRESS and self.rest and now - self.said >= _EVERY_S:
+        elif (
+            event == LogEvent.PROGRESS and now - self.said >= _EVERY_S and (line := self.line(now))
+        ):
             self.said = now
-            self.say(self.line(now))
+            self.say(line)
 
     def line(self, now: float) -> str:
-        """What is left, at a moment of ``time.monotonic``."""
+        """What is left, at a moment of ``time.monotonic``; empty while that is anybody's guess."""
         rest = [
             replace(job, elapsed_s=now - self.began.get(number, now))
             for number, job in self.rest.items()
         ]
         seconds, unknown = left(rest, rates_of(self.done), self.slots)
+        if 2 * sum(job.rule in unknown for job in rest) >= len(rest):
+            return ""
         if not unknown:
             return f"about {duration(seconds)} left"
-        known = f"more than {duration(seconds)} left" if seconds else "time left not known"
-        return f"{known}: no job yet of {_some(sorted(unknown))}"
+        return f"more than {duration(seconds)} left (no time yet of {_some(sorted(unknown))})"
 
 
 def _some(rules: list[str]) -> str:
