@@ -14,7 +14,7 @@ min_version("9.0")
 # of the folder in which Snakemake runs (--directory), else that of this repository
 settings_file = Path("config/config.yaml")
 if not settings_file.exists():
-    settings_file = Path(workflow.basedir) / settings_file
+    settings_file = Path(workflow.current_basedir) / settings_file
 
 
 configfile: settings_file
