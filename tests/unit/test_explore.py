@@ -257,31 +257,40 @@ def test_a_study_hands_the_system_to_the_selector_and_nothing_else_changes(confi
     assert study.committee("committee-n8-s1") == study.members("committee-n4-s1", "small")
 
 
-def test_a_round_by_the_jobs_of_the_workflow(committee, tmp_path):
-    """Picks of the dynamics, labels by the embedded-atom potential, the training set of both sizes."""
-    pool, split = tmp_path / "pool.h5", tmp_path / "split.csv"
-    frames = [bulk("Au", "fcc", a=a, cubic=True) for a in (4.0, 4.08, 4.16)]
-    write_pool(pool, frames)
+@pytest.fixture
+def rounds(committee, tmp_path):
+    """Jobs of the workflow for two picks of a tiny pool and then two of the dynamics: their label tables.
+
+    By how large a net force the labels of the second two may have; it is 1e-15 eV/A in truth.
+    """
+    pool, split, store = tmp_path / "pool.h5", tmp_path / "split.csv", tmp_path / "store"
+    write_pool(pool, [bulk("Au", "fcc", a=a, cubic=True) for a in (4.0, 4.08, 4.16)])
     roles = {"frame": range(3), "run": 0, "role": ["candidate", "candidate", "test"]}
     pd.DataFrame(roles).to_csv(split, index=False)
-    sets, store = [tmp_path / "fly-n2-s1", tmp_path / "fly-n4-s1"], tmp_path / "store"
     models = [folder / "compressed.npz" for folder in committee]
-    chosen = {
-        "random": {},
-        "explore": options({"a": BCC, "b": SLAB}, threshold_eV_A=0.0),
-    }
-    labels = []
-    for (selector, own), path in zip(chosen.items(), sets, strict=True):
-        files = (path.with_suffix(".h5"), path.with_suffix(".csv"))
-        known = [sets[0].with_suffix(".csv")] if selector == "explore" else []
-        given = {"known": known, "models": models if known else ()}
-        size = 4 if known else 2  # more than the pool has candidates
-        select_frames.main(pool, split, *files, selector, 1, size, own, **given)
-        labels.append(path.with_suffix(".labels.csv"))
-        settings = label_settings(read_system("au"))
-        effort = {"net_force_gate_eV_A": 0.01, "store": store, "effort": {}}
-        label.main(*files, labels[-1], 0, 16, "potential", settings, **effort)
-    training_set.main(labels, tmp_path / "train.extxyz", store, failed_share=0.0)
+    settings = label_settings(read_system("au"))
+    own = options({"a": BCC, "b": SLAB}, threshold_eV_A=0.0)
+
+    def made(gate_eV_A: float) -> list:
+        first, second = tmp_path / "fly-n2-s1", tmp_path / "fly-n4-s1"
+        for path in (first, second):
+            files = (path.with_suffix(".h5"), path.with_suffix(".csv"))
+            # more than the pool has candidates
+            wanted = ("random", 1, 2, {}) if path == first else ("explore", 1, 4, own)
+            known = {"known": [first.with_suffix(".csv")], "models": models}
+            select_frames.main(pool, split, *files, *wanted, **known if path == second else {})
+            effort = {"net_force_gate_eV_A": 0.01 if path == first else gate_eV_A, "effort": {}}
+            table = path.with_suffix(".labels.csv")
+            label.main(*files, table, 0, 16, "potential", settings, store=store, **effort)
+        return [first.with_suffix(".labels.csv"), second.with_suffix(".labels.csv")]
+
+    return made
+
+
+def test_a_round_by_the_jobs_of_the_workflow(rounds, tmp_path):
+    """Picks of the dynamics, labels by the embedded-atom potential, the training set of both sizes."""
+    tables = rounds(gate_eV_A=0.01)
+    training_set.main(tables, tmp_path / "train.extxyz", tmp_path / "store", failed_share=0.0)
     training = read_dataset(tmp_path / "train.extxyz")
     assert [len(frame) for frame in training] == [4, 4, 16, 16]
     assert [frame.info["origin"].rpartition("/")[2] for frame in training] == [
@@ -290,6 +299,18 @@ def test_a_round_by_the_jobs_of_the_workflow(committee, tmp_path):
         "b-2",
     ]
     assert [frame.info["frame"] for frame in training[2:]] == [10, 10]
-    picks = pd.read_csv(sets[1].with_suffix(".csv"))
+    picks = pd.read_csv(tmp_path / "fly-n4-s1.csv")
     assert picks["pick"].tolist() == [2, 3]
     assert not (tmp_path / "fly-n4-s1").exists()  # the working folder
+
+
+def test_a_round_goes_on_without_frames_that_have_no_label(rounds, tmp_path, capsys):
+    """As many as the study allows; the picks stay, so that the next round looks for others."""
+    tables, train = rounds(gate_eV_A=0.0), tmp_path / "train.extxyz"
+    with pytest.raises(ValueError, match="2 of 4 frames have no label, the study allows 25%"):
+        training_set.main(tables, train, tmp_path / "store", failed_share=0.25)
+    assert not train.exists()
+    training_set.main(tables, train, tmp_path / "store", failed_share=0.5)
+    assert [len(frame) for frame in read_dataset(train)] == [4, 4]
+    assert "/a-1 is left out: net force on the cell" in capsys.readouterr().out
+    assert pd.read_csv(tmp_path / "fly-n4-s1.csv")["pick"].tolist() == [2, 3]
