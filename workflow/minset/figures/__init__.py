@@ -154,13 +154,15 @@ FIGURES = {
         "minset.figures.coverage:coverage",
         _coverage,
         "Distances from environments of a testing set to the nearest one of a training set, a panel for "
-        "each testing set: distributions over all draws.",
+        "each testing set: distributions over all draws. What stands at the left edge has its like "
+        "there, as atoms without neighbours have.",
     ),
     "coverage_components": Figure(
         "minset.figures.coverage:components",
         _coverage,
         "Distributions of the components of the descriptor in each set, with zero mean and unit variance "
-        "in the set that standardises.",
+        "in the set that standardises. Narrow spikes are environments that occur again and again: of "
+        "crystals, and of atoms without neighbours.",
     ),
     "novelty": Figure(
         "minset.figures.data:novelty",
