@@ -33,6 +33,9 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/export.smk"
 
 
+remember_signatures(workflow)
+
+
 # what a report opens with, once a study has it
 report: Path(FRONT_PAGE).resolve() if Path(FRONT_PAGE).exists() else "workflow/report/workflow.rst"
 

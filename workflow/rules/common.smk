@@ -1,4 +1,5 @@
 # What the rules take from the study and from Snakemake. Everything that needs no Snakemake is in minset/study.py.
+import gc
 import json
 import shutil
 import sys
@@ -24,12 +25,16 @@ from minset.observe import OBSERVABLES, mdsuite
 from minset.outputs import TABLES, table_options, tables_of
 from minset.published import decides
 from minset.snakemake_inside import (
+    remember_signatures,
     require_plain_python,
     require_slurm,
     uses_conda,
     without_rate_limit,
 )
 from minset.study import canonical, read_study, without_observable
+
+# a plan is a million objects that stay: searching them for garbage took a tenth of its time
+gc.set_threshold(200_000, 50, 100)
 
 
 def say(line):
