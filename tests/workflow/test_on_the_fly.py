@@ -23,17 +23,18 @@ descriptors: {{size: small}}
 selectors:
   fly:
     selector: explore
-    model: small
+    model: tiny
     starts: {{slab: {{from: fcc100, repeat: [2, 2], layers: 4}}, bcc: {{from: bcc, repeat: [2, 2, 2]}}}}
     temperature_K: 100
     threshold_eV_A: 0
     duration_ps: 0.2
-  distil: {{selector: disagreement, model: small}}
+  distil: {{selector: disagreement, model: tiny}}
 sizes: [3, 4, 5, 6]
 seeds: [1]
 labels: {{labeler: potential}}
 models:
-  small: {{size: small, members: 2, repulsion: none, training: {{batch_size: 2, max_epochs: 3}}}}
+  tiny: {{model: acsf, radial: 6, angular: 2, sections: 2, hidden: [8], members: 2, repulsion: none,
+    training: {{batch_size: 2, max_epochs: 3}}}}
 simulations: {{}}
 """
 POTENTIAL = "Au_u3.eam"
@@ -49,8 +50,8 @@ def test_a_round_is_a_size_more(gold):
     """A first size at random and three rounds: each selects, labels, and trains both members."""
     target = "results/au/dataset/rounds/fly-n6-s1/train.extxyz"
     jobs = planned(gold, "rounds", target)
-    assert jobs["select"] == jobs["label"] == 4
-    assert jobs["train_schnet"] == 6  # the last size needs none to be chosen
+    assert (jobs["select"], jobs["label"]) == (4, 5)  # with the frames that are held out
+    assert jobs["train_acsf"] == 6  # the last size needs none to be chosen
     assert "start" not in jobs
 
 
@@ -58,7 +59,7 @@ def from_walkers(picks: pd.DataFrame, training: list) -> None:
     """Frames of the dynamics of the size before, starts in turn; the first three are of the pool."""
     origins = [Path(origin) for origin in picks["origin"][3:]]
     assert [origin.name for origin in origins] == ["slab-1", "bcc-1", "slab-1"]
-    assert [origin.parent.name for origin in origins] == [f"fly-n{n}-s1-small" for n in (3, 4, 5)]
+    assert [origin.parent.name for origin in origins] == [f"fly-n{n}-s1-tiny" for n in (3, 4, 5)]
     assert [len(frame) for frame in training] == [32, 32, 32, 16, 16, 16]
 
 
@@ -98,7 +99,7 @@ def test_three_rounds_killed_once(loop, expected, gold):
     assert all(np.isfinite(frame.get_forces()).all() for frame in training)
     models = (gold / "results/au/model/rounds").glob(f"{loop}-*")
     assert sorted(path.name for path in models) == sorted(
-        f"{loop}-n{n}-s1-small{member}" for n in (3, 4, 5) for member in ("", "-m2")
+        f"{loop}-n{n}-s1-tiny{member}" for n in (3, 4, 5) for member in ("", "-m2")
     )
     assert planned(gold, "rounds", target) == {}
     other_potential_other_rounds(gold, target)
@@ -109,6 +110,6 @@ def other_potential_other_rounds(gold: Path, target: str) -> None:
     own = gold / POTENTIAL
     own.write_text(found(POTENTIAL).read_text().replace("\n", " changed\n", 1))
     jobs = planned(gold, "rounds", target)
-    assert (jobs["label"], jobs["select"], jobs["train_schnet"]) == (5, 3, 6)
+    assert (jobs["label"], jobs["select"], jobs["train_acsf"]) == (5, 3, 6)
     own.unlink()
     assert planned(gold, "rounds", target) == {}
