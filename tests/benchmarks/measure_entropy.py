@@ -99,11 +99,11 @@ def surface() -> Atoms:
     return frame
 
 
-def kinds_of(pool: Path, system: dict, most: int = 2 * TRAIN) -> dict[str, list[Atoms]]:
-    """Labelled frames of each kind, in random order; so many for training at most."""
+def kinds_of(pool: Path, system: dict) -> dict[str, list[Atoms]]:
+    """Labelled frames of each kind, in random order."""
     frames, rng = read_frames(pool), np.random.default_rng(1)
     K = np.array([frame.info["K_eV"] for frame in frames])
-    count = most + VALIDATE + TEST
+    count = 2 * TRAIN + VALIDATE + TEST
     chosen = {
         name: [frames[k] for k in rng.permutation(np.flatnonzero(K == value))[:count]]
         for name, value in (("biased", 1000), ("unbiased", 0))
