@@ -71,7 +71,7 @@ def test_errors_are_those_of_the_calculator(peers, frames):
 def test_the_table_says_where_others_are_better(peers, tmp_path):
     (tmp_path / "runs").mkdir()
     about = {"cpu": "x", "cores": 2, "memory_GB": 1, "os": "y", "python": "3", "versions": {}}
-    about |= {"measured": "2026-01-01T00:00:00", "memory_MB": 1, "training_memory_MB": 1}
+    about |= {"measured": "2026-01-01T00:00:00", "memory_MB": 1, "load": 9}
     for name, seed, error, cost in (
         ("schnet-charges", 1, 0.04, 5),
         ("schnet-charges", 2, 0.09, 5),

@@ -6,6 +6,7 @@ by calling again.
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,7 @@ def measure(name: str, size: int, seed: int, frames: dict, result: Path) -> None
     here = machine()
     row |= {key: here[key] for key in ("cpu", "cores", "memory_GB", "os", "python")}
     row |= {"measured": datetime.now().isoformat(timespec="seconds")}
+    row |= {"load": round(os.getloadavg()[0], 1)}  # processor time suffers too: caches are shared
     named = {"contestant": name, "size": size, "seed": seed}
     result.write_text(json.dumps(named | row, indent=1) + "\n")
 

@@ -100,21 +100,24 @@ def better_than_ours(means: pd.DataFrame) -> str:
                         f"- {size} frames, {COLUMNS[column]}: {name} {number(row[column])}, the best of "
                         f"minset's own {number(best)}."
                     )
-    return "\n".join(lines) + "\n" if lines else "In none of the columns of errors and cost.\n"
+    return "\n".join(lines) + "\n" if lines else "Nowhere among the results so far.\n"
 
 
 def machines(table: pd.DataFrame) -> str:
-    """Processors, versions and dates of the results."""
+    """Processors, versions, dates and load of the results."""
     lines = []
     for cpu, group in table.groupby("cpu"):
+        first, load = group.iloc[0], group["load"].max()
         versions = {k: v for found in group["versions"] for k, v in found.items()}
-        dates = sorted({day[:10] for day in group["measured"]})
-        lines.append(
-            f"- {cpu}, {group['cores'].iloc[0]} cores, {group['memory_GB'].iloc[0]} GB, "
-            f"{group['os'].iloc[0]}, Python {group['python'].iloc[0]}; "
-            + ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))
-            + f"; {', '.join(dates)}"
-        )
+        named = ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))
+        dates = ", ".join(sorted({day[:10] for day in group["measured"]}))
+        line = f"- {cpu}, {first['cores']} cores, {first['memory_GB']} GB, {first['os']}, Python "
+        line += f"{first['python']}; {named}; {dates}; load up to {load:g}."
+        if load > 1.5 * first["cores"]:
+            line += (
+                " Much else ran there: processor times are up to twice those of a quiet machine."
+            )
+        lines.append(line)
     return "\n".join(lines) + "\n"
 
 
