@@ -114,15 +114,15 @@ def test_what_is_not_implemented_is_permanent():
 
 def test_a_time_limit_is_told_with_its_key_and_the_next_frame_is_labelled():
     started = time.monotonic()
-    settings = calculator.settings_of({}, odd("hang")) | {"timeout_s": 3.0}
+    settings = calculator.settings_of({}, odd("hang")) | {"timeout_s": 15.0}
     (_, atoms), (_, other), _ = frames()
     calculator.label(atoms, settings, Path("work"), 1)
-    message = r"time limit of 3 s \(labels\.settings\.timeout_s\)"
+    message = r"time limit of 15 s \(labels\.settings\.timeout_s\)"
     with pytest.raises(LabelFailed, match=message) as failed:
         calculator.label(other, settings, Path("work"), 1)
     assert not failed.value.permanent
     assert calculator.label(other, settings, Path("work"), 1).energy_eV == 2.0
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 120
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -262,7 +262,7 @@ def test_each_bad_end_is_told(program, permanent, message, tmp_path, pseudopoten
         compute(silicon(), SILICON, tmp_path / "frame", **given)
     assert failed.value.permanent is permanent
     assert failed.value.output == tmp_path / "frame/pw.out"
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_missing_pw_is_told_with_its_remedies(tmp_path, pseudopotentials):

@@ -133,7 +133,7 @@ def test_each_bad_end_is_told(compute, fault, permanent, message):
         compute(frame(), {"SYSTEM": fault}, timeout_s=3 if fault == "hang" else 60)
     assert failed.value.permanent is permanent
     assert failed.value.output.exists()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 90
 
 
 @pytest.mark.parametrize(("fault", "file"), [("no stress", "vasprun.xml"), ("silent", "OUTCAR")])

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import timeit
 import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 
-from minset.evaluation import Unusable, require_usable
+from minset.evaluation import Unusable
 from minset.model import MODELS, evaluator_of, kind_of, member_seed
 from minset.model.neighbours import near_cell, undirected_pairs
 from minset.model.record import DESCRIPTION
@@ -175,11 +174,3 @@ def test_absurd_geometries_are_refused_in_one_line(make, model_folder, positions
             call(positions, cell)
         assert "\n" not in str(refused.value)
     assert np.isfinite(evaluate(GOOD, 7 * np.eye(3)).forces_eV_A).all(), "it goes on with others"
-
-
-def test_the_check_of_a_geometry_costs_a_step_of_md_next_to_nothing(melt32):
-    positions, cell = melt32.positions, np.array(melt32.cell)
-    seconds = (
-        min(timeit.repeat(lambda: require_usable(positions, cell), number=500, repeat=5)) / 500
-    )
-    assert seconds < 5e-5  # about 5 microseconds on an idle processor
