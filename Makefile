@@ -7,6 +7,7 @@
 # make test-slow                     the same for those: a study of each system that comes with minset
 # make fuzz [FUZZ=20]                the fuzz tests with FUZZ times as many inputs as in make test (15 minutes)
 # make bench [BENCH="--quick"]       set up what is missing, compare speed with schnetpack's own tools
+# make bench-peers [PEERS="--seeds 2"]  the same, compare accuracy and cost with other potentials (minutes each)
 STUDY ?= demo
 CORES ?= $(shell nproc)
 FUZZ ?= 20
@@ -17,13 +18,13 @@ NEEDS = $(shell grep -qs '^published:' $(STUDY_FILE) || \
     for part in cp2k espresso; do grep -qs "labeler: $$part" $(STUDY_FILE) && echo $$part; done; \
     grep -qs 'potential: chgnet' $(STUDY_FILE) && echo chgnet)
 # a name that is not known would change nothing: `make demo study=x` ran another study
-KNOWN = STUDY MODEL CORES FUZZ BENCH PYTHON
+KNOWN = STUDY MODEL CORES FUZZ BENCH PEERS PYTHON
 GIVEN = $(foreach word,$(filter-out -%,$(MAKEOVERRIDES)),$(if $(findstring =,$(word)),$(firstword $(subst =, ,$(word)))))
 $(foreach name,$(filter-out $(KNOWN),$(GIVEN)),\
     $(error $(name)=...: unknown variable; known are $(KNOWN), in capitals))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo status export publish test test-faults test-slow fuzz bench lint setup
+.PHONY: demo status export publish test test-faults test-slow fuzz bench bench-peers lint setup
 
 demo:
 	@envs/setup.sh minset mdsuite $(NEEDS)
@@ -47,7 +48,7 @@ setup:
 	@envs/setup.sh dev mdsuite chgnet cp2k slurm espresso
 
 test: setup
-	python -m pytest -m "not faults and not slow" tests
+	python -m pytest -n 2 --dist loadfile -m "not faults and not slow" tests
 
 test-faults: setup
 	python -m pytest -m faults tests
@@ -60,6 +61,9 @@ fuzz: setup
 
 bench: setup
 	python tests/benchmarks/bench.py $(BENCH)
+
+bench-peers: setup
+	PYTHONPATH=tests/benchmarks:workflow python -m peers $(PEERS)
 
 lint: setup
 	ruff check . && ruff format --check .

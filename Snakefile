@@ -14,7 +14,7 @@ min_version("9.0")
 # of the folder in which Snakemake runs (--directory), else that of this repository
 settings_file = Path("config/config.yaml")
 if not settings_file.exists():
-    settings_file = Path(workflow.basedir) / settings_file
+    settings_file = Path(workflow.current_basedir) / settings_file
 
 
 configfile: settings_file
@@ -33,6 +33,9 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/export.smk"
 
 
+remember_signatures(workflow)
+
+
 # what a report opens with, once a study has it
 report: Path(FRONT_PAGE).resolve() if Path(FRONT_PAGE).exists() else "workflow/report/workflow.rst"
 
@@ -49,11 +52,15 @@ localrules:
 
 
 onstart:
+    # not for every job, which reads this file too
+    from minset.progress import show_time_left
+
     try:
         require_slurm(workflow)
     except ConfigError as error:
         sys.exit(str(error))
     without_rate_limit(workflow)
+    show_time_left(workflow)
 
 
 rule all:

@@ -5,32 +5,43 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=${PATH//"$PWD/.venv/bin:"/} # an environment is not made with a Python of its own
-MANAGED=.venv-uv # uv, where the system has no Python 3.11
+# uv, where the system has no Python that will do
+MANAGED=.venv-uv
+# what envs/minset.lock was tested with; first the one that MDSuite needs
+RUNS_ON="3.11 3.12 3.13"
 
 say() { printf 'setup: %s\n' "$*"; }
 
-# is_3_11 PYTHON: whether it is one, with what makes environments
-is_3_11() { "$1" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null; }
+# is_python VERSIONS PYTHON: whether it is one of them, with what makes environments
+is_python() {
+    "$2" -c 'import ensurepip, sys, venv; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv[1].split())' \
+        "$1" 2> /dev/null
+}
+
+# find_python VERSIONS: path of the first one that the system has
+find_python() {
+    local name found
+    for name in $(printf 'python%s ' $1) python3; do
+        found=$(command -v "$name") && is_python "$1" "$found" && printf '%s\n' "$found" && return
+    done
+    return 1
+}
 
 # require_python: PYTHON becomes the one that was named, the system's, or uv's own
 require_python() {
-    local given=${PYTHON:-} found
+    local given=${PYTHON:-}
     if [ -n "$given" ]; then
-        is_3_11 "$given" && return
-        say "PYTHON=$given is no Python 3.11 that can make environments ($("$given" --version 2>&1 || true))" >&2
+        is_python "$RUNS_ON" "$given" && return
+        say "PYTHON=$given is no Python 3.11 to 3.13 that can make environments ($("$given" --version 2>&1 || true))" >&2
         exit 1
     fi
-    for found in python3.11 python3; do
-        PYTHON=$(command -v "$found" || true)
-        [ -n "$PYTHON" ] && is_3_11 "$PYTHON" && return
-    done
-    say "there is no Python 3.11 here; taking uv's"
-    PYTHON=$(managed_python) && is_3_11 "$PYTHON" && return
+    PYTHON=$(find_python "$RUNS_ON") && return
+    say "there is no Python 3.11 to 3.13 here; taking uv's 3.11"
+    PYTHON=$(managed_python) && is_python 3.11 "$PYTHON" && return
     cat >&2 << 'MISSING'
-setup: minset needs Python 3.11, and neither the system has one nor can uv bring one (is there a way to GitHub?).
-  Debian 12:      sudo apt-get install python3.11 python3.11-venv
-  Ubuntu 24.04:   sudo add-apt-repository ppa:deadsnakes/ppa && sudo apt-get install python3.11 python3.11-venv
-  Fedora:         sudo dnf install python3.11
+setup: minset needs Python 3.11, 3.12 or 3.13, and neither the system has one nor can uv bring one (is there a way to GitHub?).
+  Debian, Ubuntu: sudo apt-get install python3 python3-venv
+  Fedora:         sudo dnf install python3.13
   anywhere:       conda create -p ./python-3.11 python=3.11, then PYTHON=./python-3.11/bin/python make ...
   cluster:        module load python/3.11
 MISSING
@@ -77,20 +88,32 @@ dev() {
 }
 
 mdsuite() {
+    local python
     up_to_date .venv-mdsuite envs/mdsuite.lock && return
-    require_python
-    say "making .venv-mdsuite from envs/mdsuite.lock (MDSuite needs an old TensorFlow)"
+    cmp -s envs/mdsuite.lock .venv-mdsuite/cannot-be-made-from && without_mdsuite && return
     rm -rf .venv-mdsuite
-    "$PYTHON" -m venv .venv-mdsuite
-    .venv-mdsuite/bin/pip install -q --no-deps -r envs/mdsuite.lock || without_mdsuite || return 0
+    python=$(python_of_mdsuite) || { without_mdsuite && return; }
+    say "making .venv-mdsuite from envs/mdsuite.lock (MDSuite needs an old TensorFlow)"
+    "$python" -m venv .venv-mdsuite
+    .venv-mdsuite/bin/pip install -q --no-deps -r envs/mdsuite.lock || { without_mdsuite && return; }
     cp envs/mdsuite.lock .venv-mdsuite/made-from
 }
 
-# a study goes on without it, and says so
+# a study goes on without it, and says so; it is not tried again at every call
 without_mdsuite() {
     rm -rf .venv-mdsuite
-    say "MDSuite's environment cannot be made here: studies go on without its observables" >&2
-    return 1
+    mkdir .venv-mdsuite
+    cp envs/mdsuite.lock .venv-mdsuite/cannot-be-made-from
+    say "no MDSuite here (it needs Python 3.11; rm -r .venv-mdsuite has it tried again): studies go on without it" >&2
+}
+
+# its packages are of 2023: no newer Python has them
+python_of_mdsuite() {
+    if [ -n "${PYTHON:-}" ] && is_python 3.11 "$PYTHON"; then
+        printf '%s\n' "$PYTHON"
+    else
+        find_python 3.11 || managed_python 2> /dev/null
+    fi
 }
 
 # a universal potential, in an environment that sees .venv's packages but does not change them
@@ -99,9 +122,13 @@ chgnet() {
     up_to_date .venv-chgnet envs/minset.lock envs/chgnet.lock && return
     say "making .venv-chgnet from envs/chgnet.lock"
     rm -rf .venv-chgnet
-    "$PYTHON" -m venv .venv-chgnet
-    echo ../../../../.venv/lib/python3.11/site-packages > .venv-chgnet/lib/python3.11/site-packages/minset.pth
-    .venv-chgnet/bin/pip install -q --no-deps -r envs/chgnet.lock
+    .venv/bin/python -m venv .venv-chgnet
+    (cd .venv-chgnet/lib/python*/site-packages && echo ../../../../.venv/lib/python*/site-packages > minset.pth)
+    if ! .venv-chgnet/bin/pip install -q --no-deps -r envs/chgnet.lock; then
+        rm -rf .venv-chgnet
+        say "no CHGNet here (for Python 3.13 it is compiled, with gcc and Python's headers): its tests will be skipped"
+        return
+    fi
     cat envs/minset.lock envs/chgnet.lock > .venv-chgnet/made-from
 }
 

@@ -79,17 +79,37 @@ def machine() -> dict:
 def record_machine(path: Path) -> None:
     """Write machine.json; results from elsewhere or of other versions are not added to."""
     here = machine()
+    if changed := differences(path, here):
+        sys.exit(
+            f"{path.parent} holds measurements from another machine or with other versions "
+            f"({', '.join(changed)} changed); start over with --fresh or move the folder away"
+        )
     if path.exists():
-        before = json.loads(path.read_text())
-        # a package of a measurement that is new here changes none of those there are
-        before["versions"] = here["versions"] | before["versions"]
-        if changed := [k for k in here if k != "date" and here[k] != before.get(k)]:
-            sys.exit(
-                f"{path.parent} holds measurements from another machine or with other versions "
-                f"({', '.join(changed)} changed); start over with --fresh or move the folder away"
-            )
-        here["date"] = before["date"]
+        here["date"] = json.loads(path.read_text())["date"]
     path.write_text(json.dumps(here, indent=1) + "\n")
+
+
+def differences(path: Path, here: dict) -> list[str]:
+    """What machine.json says otherwise than this machine; nothing where there is none.
+
+    A package of a measurement that is new here changes none of those there are.
+    """
+    if not path.exists():
+        return []
+    before = json.loads(path.read_text())
+    before["versions"] = here["versions"] | before["versions"]
+    return [key for key in here if key != "date" and here[key] != before.get(key)]
+
+
+def start_over(results: Path, parts: list[str]) -> None:
+    """Forget what was measured of some parts; of another machine or other versions, all that there is."""
+    if changed := differences(results / "machine.json", machine()):
+        print(f"{results}: all numbers are forgotten ({', '.join(changed)} changed)", flush=True)
+        parts = list(PARTS)
+    for name in [name for part in parts for name in PARTS[part][1]]:
+        (results / name).unlink(missing_ok=True)
+    if not any(results.glob("*.csv")):
+        (results / "machine.json").unlink(missing_ok=True)
 
 
 def work(script: str, plan: dict) -> bool:
@@ -176,10 +196,7 @@ def main() -> int:
     results.mkdir(parents=True, exist_ok=True)
     parts = options.only or list(PARTS)
     if options.fresh:
-        for name in [name for part in parts for name in PARTS[part][1]]:
-            (results / name).unlink(missing_ok=True)
-        if not any(results.glob("*.csv")):
-            (results / "machine.json").unlink(missing_ok=True)
+        start_over(results, parts)
         shutil.rmtree(RESULTS / "work", ignore_errors=True)
     record_machine(results / "machine.json")
     if (load := os.getloadavg()[0]) > 0.5:

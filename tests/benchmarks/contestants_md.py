@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from ase import Atoms
 from frames import SEED, TEMPERATURE_K
-from measure import seconds_of
+from measure import denormals_flushed, seconds_of
 from schnetpack.data.loader import _atoms_collate_fn
 from schnetpack.interfaces import SpkCalculator
 from schnetpack.md import Simulator, System, UniformInit
@@ -172,9 +172,31 @@ def minset_engine(case: Case, reference: bool) -> Contestant:
     )
 
 
+def flushed(build: Callable[[Case], Contestant]) -> Callable[[Case], Contestant]:
+    """A contestant that flushes denormal numbers, while it works."""
+
+    def built(case: Case) -> Contestant:
+        with denormals_flushed():
+            contestant = build(case)
+
+        def within(work: Callable, argument):
+            with denormals_flushed():
+                return work(argument)
+
+        return replace(
+            contestant,
+            forces=partial(within, contestant.forces),
+            steps=partial(within, contestant.steps),
+        )
+
+    return built
+
+
 CONTESTANTS = {
     "schnetpack ASE": schnetpack_ase,
     "spkmd": spkmd,
+    "schnetpack ASE, flushed": flushed(schnetpack_ase),
+    "spkmd, flushed": flushed(spkmd),
     "minset schnetpack": partial(minset_engine, reference=True),
     "minset compressed": partial(minset_engine, reference=False),
 }

@@ -21,7 +21,7 @@ import torch
 import torchmetrics
 from ase import Atoms
 from frames import POOL_IONS, SEED, database, hyper_parameters, pool, schnetpack_model, spk
-from measure import append_rows, interleaved, missing, spread
+from measure import append_rows, denormals_flushed, interleaved, missing, spread, with_threads
 
 from minset.model.schnet import HISTORY
 from minset.model.schnet.architecture import build_model
@@ -196,7 +196,14 @@ def minset_train(
     return list(history["seconds"]), curve
 
 
-CONTESTANTS = {"spktrain": spktrain, "minset": minset_train}
+def spktrain_flushed(*arguments) -> tuple[list[float], pd.DataFrame]:
+    """The same with denormal numbers flushed."""
+    with denormals_flushed():
+        return spktrain(*arguments)
+
+
+CONTESTANTS = {"spktrain": spktrain, "spktrain, flushed": spktrain_flushed, "minset": minset_train}
+CURVES = ["spktrain", "minset"]  # flushing changes no loss
 
 
 def run_aside(train: Callable, *arguments):
@@ -226,7 +233,7 @@ def measure(size: str, frames: list[Atoms], names: list[str], budget_s: float) -
 def curves(plan: dict, frames: list[Atoms]) -> None:
     """Loss curves of both on eight validation frames, for the medium model."""
     path = Path(plan["results"]) / "curves.csv"
-    for name in missing(path, list(CONTESTANTS), epoch=plan["curves"]):
+    for name in missing(path, CURVES, epoch=plan["curves"]):
         train, validation = frames[8 : 8 + TRAIN_FRAMES], frames[:8]
         print(f"curve of {name}, {plan['curves']} epochs", flush=True)
         _, curve = run_aside(CONTESTANTS[name], "medium", train, validation, plan["curves"])
@@ -243,7 +250,7 @@ def main(plan: dict) -> None:
     frames = read_frames(pool(Path(plan["work"])))[:: 200 // (TRAIN_FRAMES + 8)]
     for size in plan["models"]:
         key = {"model": size, "frames": TRAIN_FRAMES, "batch": BATCH, "threads": threads}
-        names = missing(table, list(CONTESTANTS), **key)
+        names = missing(table, with_threads(list(CONTESTANTS), threads), **key)
         if not names:
             continue
         print(f"training, {size} model, {threads} thread{'s' * (threads > 1)}", flush=True)

@@ -48,7 +48,8 @@ def environments(frames: list, cutoff_A: float) -> Environments:
         for f in frames
     ]
     numbers = np.concatenate([f.numbers for f in frames])
-    return Environments(np.concatenate(x), numbers, np.repeat(range(len(frames)), len(frames[0])))
+    of = np.repeat(np.arange(len(frames)), [len(f) for f in frames])
+    return Environments(np.concatenate(x), numbers, of)
 
 
 def main(path: str, frames: str = "160") -> None:

@@ -18,7 +18,7 @@ import psutil
 import torch
 from contestants_md import CONTESTANTS, Case, schnetpack_ase
 from frames import SEED, hyper_parameters, liquid, model_folder, nacl
-from measure import append_rows, interleaved, missing, seconds_of, spread
+from measure import append_rows, interleaved, missing, seconds_of, spread, with_threads
 
 MOVED_A = 0.01  # between force calls: nothing is computed twice, lists with a skin stay
 LONGEST_BLOCK = 100  # steps
@@ -132,7 +132,7 @@ def main(plan: dict) -> None:
         for ions in sorted(plan["sizes"]):
             about = f"md, {size} model, {ions} ions, {threads} thread{'s' * (threads > 1)}"
             key = {"model": size, "ions": ions, "threads": threads}
-            names = missing(table, list(CONTESTANTS), **key)
+            names = missing(table, with_threads(list(CONTESTANTS), threads), **key)
             if not names:
                 continue
             needed, free = needed_bytes(hyper, ions), psutil.virtual_memory().available

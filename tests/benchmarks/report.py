@@ -16,6 +16,8 @@ from minset.files import write_text, written_aside
 LOOKS = {
     "schnetpack ASE": (COLORS[4], "s"),
     "spkmd": (COLORS[1], "D"),
+    "schnetpack ASE, flushed": (COLORS[6], "v"),
+    "spkmd, flushed": (COLORS[3], "<"),
     "minset schnetpack": (COLORS[5], "^"),
     "minset compressed": (COLORS[0], "o"),
 }
@@ -39,6 +41,8 @@ cost their time. Before anything is timed the forces must agree to 1e-4 eV/A (co
 - *spkmd*: what that command builds: `SchNetPackCalculator`, `NeighborListMD` over `MatScipyNeighborList`
   with its 2 A shell, `VelocityVerlet`, the Langevin thermostat (its Nose-Hoover chains are slower),
   float32.
+- *flushed*: the same two with `torch.set_flush_denormal(True)`, which schnetpack leaves to its user: on
+  some processors numbers below 1e-38 cost a multiple. On one thread: torch sets it for the calling one.
 - *minset schnetpack*, *minset compressed*: minset's engines behind LAMMPS with Nose-Hoover chains. They
   also make the virial at every step; the other two do not.
 
@@ -50,8 +54,8 @@ ABOUT_TRAINING = """\
 32 frames of 100 ions, batches of 4, energies and forces, one validation frame, first epochs not counted.
 *spktrain*: what that command builds, with its defaults for metrics, callbacks (checkpoint, early
 stopping, average of the weights) and transforms, but no logger, no progress bar and no worker processes
-(its default of eight costs more than it saves here); without its validation. *minset*: with its
-validation.
+(its default of eight costs more than it saves here); without its validation; *flushed* with
+`torch.set_flush_denormal(True)`. *minset*: with its validation.
 """
 ABOUT_DESCRIPTORS = """\
 Means over the species of an untrained representation, 100 ions a frame, 16 frames at a time, from file to
@@ -156,7 +160,7 @@ def readme(results: Path) -> None:
         text += comparison(table, keys, "step_ms", MD, False)
         text += "\nTime per force call in ms:\n\n"
         text += comparison(table, keys, "force_call_ms", MD, False)
-    names = ["spktrain", "minset"]
+    names = ["spktrain", "spktrain, flushed", "minset"]
     if (table := read(results, "training")) is not None:
         text += f"\n## Training\n\n{ABOUT_TRAINING}\nSeconds per epoch:\n\n"
         text += comparison(ordered(table), ["threads", "model"], "epoch_s", names, False)
@@ -220,6 +224,8 @@ def md_figure(results: Path, table: pd.DataFrame) -> None:
     for name, (color, marker) in LOOKS.items():
         for model in models:
             rows = table[(table["contestant"] == name) & (table["model"] == model)]
+            if not len(rows):
+                continue
             style = {"color": color, "ls": MODEL_STYLES[model], "marker": marker}
             if model == strong:
                 low = rows["step_ms"] - rows["step_ms_q1"]

@@ -196,7 +196,7 @@ LABELERS = {
     ),
     "cp2k": Labelling(
         {"cp2k": _CP2K},
-        {"dispersion": "none", "eps_scf": 1e-6, "timeout_s": 300},
+        {"dispersion": "none", "eps_scf": 1e-6, "timeout_s": 800},
         _two_ions(),
         5e-3,
         program="cp2k.psmp",

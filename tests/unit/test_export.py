@@ -1,5 +1,7 @@
 """The exported folder: a published model in each tool, and its data read back."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +21,9 @@ from minset.files import write_json
 from minset.label.store import write_label
 from minset.md.driver import attach_model
 from minset.md.session import load_atoms, open_lammps
-from minset.model import baseline_of
+from minset.model import baseline_of, learned_evaluator
+from minset.model.record import DESCRIPTION
+from minset.potential.forces import single_point
 from minset.published.frames import LABELS, label_of_block, read_blocks
 from minset.units import BOHR_A, HARTREE_EV, KJ_MOL_EV
 
@@ -29,10 +33,8 @@ LARGEST_eV_A = 1e-4
 COUNTS = {"train": 4, "validation": 2, "test": 3}
 
 
-@pytest.fixture(scope="module")
-def export(tmp_path_factory) -> Path:
-    """The export of a published model, with some of the published labels as its data."""
-    folder = tmp_path_factory.mktemp("export")
+def exported(model: Path, folder: Path) -> Path:
+    """The export of a model, with some of the published labels as its data."""
     store, datasets = folder / "store", {}
     blocks = list(read_blocks(PUBLISHED / LABELS).items())
     for part, count in COUNTS.items():
@@ -58,7 +60,7 @@ def export(tmp_path_factory) -> Path:
     }
     write_export(
         folder / "out",
-        PUBLISHED / "models" / RUN,
+        model,
         datasets,
         store,
         about,
@@ -67,6 +69,12 @@ def export(tmp_path_factory) -> Path:
         {"npt": certificate},
     )
     return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory) -> Path:
+    """The export of a published model."""
+    return exported(PUBLISHED / "models" / RUN, tmp_path_factory.mktemp("export"))
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +264,24 @@ def test_deepmd_has_sorted_atoms_and_virials(export, part):
         assert arrays["energy"][number] == frame.get_potential_energy()
         virial = -frame.get_stress(voigt=False) * frame.get_volume()
         assert np.allclose(arrays["virial"][number].reshape(3, 3), virial, atol=1e-12)
+
+
+def test_a_model_on_what_its_tool_cannot_compute_is_exported_without_a_file_for_it(kcl, tmp_path):
+    """Here on all of Tosi and Fumi's potential; minset's calculator has both parts."""
+    model = shutil.copytree(PUBLISHED / "models" / RUN, tmp_path / "model")
+    below = {"species": kcl["species"], "potential": kcl["potentials"]["bmhtf"]}
+    description = json.loads((model / DESCRIPTION).read_text())
+    (model / DESCRIPTION).write_text(json.dumps(description | {"baseline": below}))
+    export = exported(model, tmp_path)
+    assert not (export / "schnet").exists()
+    readme = (export / "README.md").read_text()
+    assert "| `schnet/` |" not in readme
+    assert "schnetpack cannot compute `tosi_fumi`, on which the model stands" in readme
+    frame = ase.io.read(export / "data/extxyz/test.extxyz")
+    frame.calc = ModelCalculator(export / "minset")
+    learned = learned_evaluator(model, frame.numbers)(frame.positions, frame.cell[:])
+    whole = learned.forces_eV_A + single_point(below, frame).forces_eV_A
+    assert np.allclose(frame.get_forces(), whole, atol=1e-3)
 
 
 def test_without_minset_schnetpack_reads_it(export, tmp_path):

@@ -38,7 +38,7 @@ SETTINGS = {
     "basis_set_file": "BASIS_MOLOPT",
     "potential_file": "GTH_POTENTIALS",
     "reuse_wave_functions": True,
-    "timeout_s": 300,
+    "timeout_s": 800,
     "command": "cp2k.psmp",
 }
 needs_cp2k = pytest.mark.skipif(shutil.which("cp2k.psmp") is None, reason="CP2K is not installed")

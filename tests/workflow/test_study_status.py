@@ -52,6 +52,36 @@ def test_a_project_folder_has_studies_and_results_of_its_own(copy, tmp_path):
     assert not (copy / table).exists()
 
 
+MODULE = """
+configfile: "config.yaml"
+
+module minset:
+    snakefile: "{repository}/Snakefile"
+    config: config["potential"]
+
+use rule * from minset
+
+rule mine:
+    input: "results/kcl/table/demo-classical/errors.csv"
+    output: "mine.csv"
+    shell: "cp {{input}} {{output}}"
+"""
+
+
+def test_a_workflow_has_this_one_as_a_module(copy, tmp_path):
+    """Its own rules go on from our results, and one of our scripts runs."""
+    (tmp_path / "Snakefile").write_text(MODULE.format(repository=copy))
+    (tmp_path / "config.yaml").write_text("potential: {study: demo-classical}\nown: 1\n")
+    command = ["snakemake", "-d", tmp_path, "-s", tmp_path / "Snakefile", "--cores", "1"]
+    planned = run(tmp_path, *command, "--dry-run", "mine", seconds=120)
+    assert planned.status == 0, planned.output[-3000:]
+    assert "train_schnet" in planned.output
+    start = "results/kcl/simulation/demo-classical/npt_1200K/start.extxyz"
+    done = run(tmp_path, *command, start, seconds=300)
+    assert done.status == 0, done.output[-3000:]
+    assert (tmp_path / start).exists()
+
+
 def test_a_study_from_its_first_job_to_its_last_label(copy):
     table, output = status(copy, "short")
     assert table["pool"] == ["0", "0", "0", "2"]

@@ -4,12 +4,10 @@ import re
 from itertools import islice
 from pathlib import Path
 
-import ase.io
 import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io.extxyz import key_val_str_to_dict
 
 from minset.files import written_aside
 from minset.label import LABELERS
@@ -142,6 +140,8 @@ def _agree(known: dict, settings: dict) -> bool:
 
 def write_dataset(path: Path, atoms: list[Atoms]) -> None:
     """Write extended XYZ in one step."""
+    import ase.io
+
     with written_aside(path) as aside:
         ase.io.write(aside, atoms, format="extxyz")
 
@@ -156,6 +156,8 @@ def read_dataset(path: Path) -> list[Atoms]:
     OSError
         If there is no file, or no access to it.
     """
+    import ase.io
+
     try:
         with access_told(path):
             _require_whole_frames(path)
@@ -176,6 +178,8 @@ def _require_whole_frames(path: Path) -> None:
 
     It takes an empty line for the end of the file, and leaves out words beyond the columns.
     """
+    from ase.io.extxyz import key_val_str_to_dict
+
     with open(path, encoding="utf-8") as file:
         number = 0
         while count := file.readline():

@@ -7,9 +7,11 @@
 5. `uses_conda`: how software is deployed.
 6. `require_slurm`: which executor runs the jobs.
 7. `require_plain_python`: scripts are started by a shell command without quotes.
+8. `remember_signatures`: of the rules' functions, which it asks for with every job.
 """
 
 import contextlib
+import inspect
 import json
 import shlex
 import shutil
@@ -101,6 +103,18 @@ def without_rate_limit(workflow) -> None:
     processor for each job.
     """
     workflow.scheduler.job_rate_limiter = None
+
+
+def remember_signatures(workflow) -> None:
+    """Let the functions of the rules' inputs and parameters carry their signatures.
+
+    Snakemake asks `inspect` for them two or three times with every job.
+    """
+    for rule in workflow.rules:
+        for item in (*rule.input, *rule.params):
+            function = getattr(item, "callable", item)
+            if callable(function):
+                function.__signature__ = inspect.signature(function)
 
 
 def uses_conda(workflow) -> bool:

@@ -106,7 +106,7 @@ def _queue() -> dict[str, str]:
 def _job(dag, job, marks: dict[str, Mark], queue: dict[str, str], begun: list[float]) -> Job:
     def described(state: str, **more) -> Job:
         log = str(job.log[0])
-        seconds = _measured_s(job)
+        seconds = measured_s(job)
         return Job(_stage(job.rule), job.rule.name, state, job.threads, seconds, log=log, **more)
 
     mark = next((marks[file] for file in job.output if file in marks), None)
@@ -126,7 +126,7 @@ def _job(dag, job, marks: dict[str, Mark], queue: dict[str, str], begun: list[fl
     return described("done")
 
 
-def _measured_s(job) -> float | None:
+def measured_s(job) -> float | None:
     """Wall time of a job's last success: recorded beside its first output, or its benchmark."""
     record = Path(f"{job.output[0]}.meta.json")
     if record.exists():

@@ -71,7 +71,7 @@ def text(
         Whether one runs, in words.
     """
     jobs = sorted(jobs, key=lambda job: stages.index(job.stage))
-    rates = _rates(jobs) | _rates([job for job in jobs if job.state == "done"])
+    rates = rates_of(jobs) | rates_of([job for job in jobs if job.state == "done"])
     rows, total_s, unknown = [_HEAD], 0.0, set()
     for stage in stages:
         of_stage = [job for job in jobs if job.stage == stage]
@@ -105,7 +105,7 @@ def text(
     return "\n".join(lines)
 
 
-def _rates(jobs: list[Job]) -> dict[str, float]:
+def rates_of(jobs: list[Job]) -> dict[str, float]:
     """Median wall time of a job by rule, s."""
     measured: dict[str, list[float]] = {}
     for job in jobs:
@@ -152,15 +152,16 @@ def _frame_counts(frames: Frames) -> tuple:
 
 def _left_cell(seconds: float, unknown: set[str]) -> str:
     if unknown:
-        return f"> {_duration(seconds)}" if seconds else "no rate yet"
-    return _duration(seconds) if seconds else "-"
+        return f"> {duration(seconds)}" if seconds else "no rate yet"
+    return duration(seconds) if seconds else "-"
 
 
 def _number(seconds: float) -> str:
     return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"

@@ -1,12 +1,15 @@
 # What the rules take from the study and from Snakemake. Everything that needs no Snakemake is in minset/study.py.
+import gc
 import json
 import shutil
 import sys
 from functools import partial
 from pathlib import Path
 
+# also where another workflow has this one as a module
+REPOSITORY = Path(workflow.current_basedir).parents[1]
 # scripts find the library through the workflow's sys.path, in every kind of environment
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+sys.path.insert(0, str(REPOSITORY / "workflow"))
 
 from minset import cost
 from minset.adapter import ATTEMPT
@@ -22,12 +25,16 @@ from minset.observe import OBSERVABLES, mdsuite
 from minset.outputs import TABLES, table_options, tables_of
 from minset.published import decides
 from minset.snakemake_inside import (
+    remember_signatures,
     require_plain_python,
     require_slurm,
     uses_conda,
     without_rate_limit,
 )
 from minset.study import canonical, read_study, without_observable
+
+# a plan is a million objects that stay: searching them for garbage took a tenth of its time
+gc.set_threshold(200_000, 50, 100)
 
 
 def say(line):
@@ -38,7 +45,7 @@ def say(line):
 
 def own_or_ours(path):
     """A path of the folder in which Snakemake runs (`--directory`), where it is not there that of minset."""
-    return Path(path) if Path(path).exists() else Path(workflow.basedir) / path
+    return Path(path) if Path(path).exists() else REPOSITORY / path
 
 
 # of a project with studies of its own, systems too
@@ -53,11 +60,13 @@ except ConfigError as error:
 
 # where its environment cannot be made, a study goes on without MDSuite
 if study.observed("mdsuite") and not uses_conda(workflow):
-    config["mdsuite_python"] = str(own_or_ours(config["mdsuite_python"]))
+    # a workflow that has this one as a module may leave it out
+    given = config.get("mdsuite_python", ".venv-mdsuite/bin/python")
+    config["mdsuite_python"] = str(own_or_ours(given))
     if not shutil.which(config["mdsuite_python"]):
         say(
             f"MDSuite: there is no {config['mdsuite_python']} (mdsuite_python in config/config.yaml), so the "
-            "study goes on without its observables; `envs/setup.sh mdsuite` makes it"
+            "study goes on without its observables; `envs/setup.sh mdsuite` makes it where there is Python 3.11"
         )
         study = without_observable(study, "mdsuite")
 

@@ -78,7 +78,7 @@ rule mdsuite:
         settings=partial(settings_of, "mdsuite"),
         words=lambda w, input, output: mdsuite.command(
             "python" if uses_conda(workflow) else config["mdsuite_python"],
-            Path(workflow.basedir) / "scripts/mdsuite_observables.py",
+            REPOSITORY / "scripts/mdsuite_observables.py",
             dict(input),
             dict(output),
             settings_of("mdsuite", w),

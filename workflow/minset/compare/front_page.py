@@ -14,7 +14,15 @@ from minset.compare.summary import EXPERIMENT
 
 TEMPLATE = Path(__file__).parents[2] / "report/front_page.html.jinja"
 # what is seen first, as far as a study has it
-FIRST_FIGURES = ("certificate", "density", "rdf", "learning_curve", "stability", "surface_energy")
+FIRST_FIGURES = (
+    "certificate",
+    "density",
+    "rdf",
+    "learning_curve",
+    "stability",
+    "surface_energy",
+    "coverage",
+)
 FIGURES_SHOWN = 4
 # marks of a value that differs from one of these; all else is a reference potential
 _MARKS = {"labels": "‡", EXPERIMENT: "†"}

@@ -16,6 +16,7 @@ from minset.export.readme import readme_text
 from minset.files import file_hash, write_text
 from minset.label.store import Label, read_label
 from minset.model import MODELS, baseline_of, kind_of
+from minset.model.record import BeyondTool, Model
 
 SUMS = "SHA256SUMS"
 
@@ -48,8 +49,7 @@ def write_export(
     Raises
     ------
     ValueError
-        If the model or a dataset is damaged, a label is gone, or the model's baseline is one that its
-        tool cannot have.
+        If the model or a dataset is damaged, or a label is gone.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -69,9 +69,7 @@ def _fill(made, model, datasets, store, about, errors, verdicts, certificates) -
     kind, description = kind_of(model), read_description(model)
     record = MODELS[kind]
     shutil.copytree(model, made / "minset", ignore=_but(record.files))
-    own = made / kind
-    own.mkdir()
-    usage = record.export(model, baseline_of(model), own)
+    usage = _own_tool(record, model, made / kind)
     write_all(parts, made / "data")
     tables = {name: pd.read_csv(path) for name, path in certificates.items()}
     told = {name: json.loads(Path(path).read_text()) for name, path in verdicts.items()}
@@ -82,11 +80,25 @@ def _fill(made, model, datasets, store, about, errors, verdicts, certificates) -
     formula = parts["train"][0].get_chemical_formula(mode="hill")
     cutoff_A = description.get("hyper", description.get("settings", {}))["cutoff_A"]
     write_text(
-        made / "README.md", readme_text(about, kind, usage, species, formula, float(cutoff_A))
+        made / "README.md",
+        readme_text(about, made / kind, usage, species, formula, float(cutoff_A)),
     )
     files = sorted(path for path in made.rglob("*") if path.is_file())
     lines = [f"{file_hash(path)}  {path.relative_to(made).as_posix()}\n" for path in files]
     write_text(made / SUMS, "".join(lines))
+
+
+def _own_tool(record: Model, model: Path, own: Path) -> str:
+    """Write what the kind's own tool reads, unless it would be less than the model; how it is used."""
+    own.mkdir()
+    try:
+        return record.export(model, baseline_of(model), own)
+    except BeyondTool as reason:
+        own.rmdir()
+        return (
+            f"### {own.name}\n\nThere is no file for it: {reason}, and without that forces are "
+            "wrong. minset's ASE calculator and its driver for LAMMPS add it."
+        )
 
 
 def _but(files: tuple[str, ...]):

@@ -11,8 +11,7 @@ may be used, its licence and how to cite it.
 | folder | content |
 |---|---|
 | `minset/` | the model as minset reads it: ASE, LAMMPS |
-| `{own}/` | the model as its own tool reads it |
-| `data/extxyz/` | training, validation and test frames, extended XYZ with ASE's names |
+{own}| `data/extxyz/` | training, validation and test frames, extended XYZ with ASE's names |
 | `data/ref/` | the same with `REF_energy`, `REF_forces`, `REF_stress`: MACE |
 | `data/deepmd/` | DeePMD-kit's npy systems |
 | `data/n2p2/` | `input.data` in Bohr and Hartree: n2p2, RuNNer |
@@ -95,7 +94,7 @@ In `input.json`, a list of all folders below the part, as `{deepmd}`:
 
 
 def readme_text(
-    about: dict, own: str, usage: str, species: list[str], formula: str, cutoff_A: float
+    about: dict, own: Path, usage: str, species: list[str], formula: str, cutoff_A: float
 ) -> str:
     """README of an export.
 
@@ -104,7 +103,7 @@ def readme_text(
     about
         ``run``, ``system`` and ``simulations``.
     own
-        Name of the folder of the model's own tool.
+        Folder of the model's own tool, if there is one.
     usage
         How that is used.
     species
@@ -120,7 +119,7 @@ def readme_text(
     return _README.format(
         run=about["run"],
         system=about["system"],
-        own=own,
+        own=f"| `{own.name}/` | the model as its own tool reads it |\n" if own.exists() else "",
         usage=usage,
         species=json.dumps(species),
         type_map=json.dumps(species),

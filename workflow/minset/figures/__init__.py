@@ -154,13 +154,15 @@ FIGURES = {
         "minset.figures.coverage:coverage",
         _coverage,
         "Distances from environments of a testing set to the nearest one of a training set, a panel for "
-        "each testing set: distributions over all draws.",
+        "each testing set: distributions over all draws. What stands at the left edge has its like "
+        "there, as atoms without neighbours have.",
     ),
     "coverage_components": Figure(
         "minset.figures.coverage:components",
         _coverage,
         "Distributions of the components of the descriptor in each set, with zero mean and unit variance "
-        "in the set that standardises.",
+        "in the set that standardises. Narrow spikes are environments that occur again and again: of "
+        "crystals, and of atoms without neighbours.",
     ),
     "novelty": Figure(
         "minset.figures.data:novelty",
@@ -226,8 +228,8 @@ FIGURES = {
         "minset.figures.simulation:rdf",
         _of_simulations(("rdf", "rdf", "MDAnalysis"), ("mdsuite", "mdsuite_rdf", "MDSuite")),
         "Partial radial distribution functions of stable runs with models (colour) and the "
-        "reference potential (grey), from MDAnalysis with the standard error over five blocks, and "
-        "the same from MDSuite (dashed)." + SOME_ARE_SHOWN,
+        "reference potential (grey), from MDAnalysis with the standard error over five blocks; dashed: "
+        "the same from MDSuite, where its environment is there." + SOME_ARE_SHOWN,
     ),
     "msd": Figure(
         "minset.figures.simulation:msd",
@@ -238,9 +240,9 @@ FIGURES = {
     "transport": Figure(
         "minset.figures.simulation:transport",
         _tables("diffusion", "conductivity"),
-        "Self-diffusion coefficients and ionic conductivity from kinisi (with uncertainties) and "
-        "MDSuite on the same trajectories, beside the experimental fits. No correction for the "
-        "finite size of the cell." + SOME_ARE_SHOWN,
+        "Self-diffusion coefficients and ionic conductivity from kinisi (with uncertainties) and, "
+        "where its environment is there, MDSuite on the same trajectories, beside the experimental "
+        "fits. No correction for the finite size of the cell." + SOME_ARE_SHOWN,
         system=("species",),
     ),
     "density": Figure(

@@ -42,7 +42,7 @@ def components(system: dict, files: dict, tables: list):
             color, line = styles[name]
             seen = curve[curve["density"] > 0]
             axis.plot(seen["value"], seen["density"], color=color, ls=line)
-        axis.set(yscale="log", xlabel=quantity, ylabel="density")
+        axis.set(yscale="log", xlabel=f"{quantity} / standard deviations", ylabel="density")
     legend_below(figure, selector_handles(styles))
     figure.suptitle(f"{system['name']}: components of the descriptor of atoms")
     return figure

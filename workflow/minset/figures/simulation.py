@@ -62,7 +62,9 @@ def rdf(system: dict, files: dict, tables: list):
     figure, axes = _by_simulation(curves, "pair", draw)
     for axis in axes if curves else []:
         axis.axhline(1, color="#CCCCCC", lw=0.6, zorder=0)
-    figure.suptitle(f"{system['name']}: radial distribution functions (dashed: MDSuite)")
+    both = any(row["source"] == "MDSuite" for row, _ in curves)
+    dashed = " (dashed: MDSuite)" if both else ""
+    figure.suptitle(f"{system['name']}: radial distribution functions{dashed}")
     return figure
 
 

@@ -5,8 +5,6 @@ import io
 import re
 
 from ase import Atoms
-from ase.io.espresso import write_espresso_in
-from ase.io.espresso_namelist.keys import pw_keys
 
 from minset.label.kpoints import kpoints_of
 
@@ -59,6 +57,8 @@ def merged(*inputs: dict[str, dict]) -> dict[str, dict]:
 
 def input_mistakes(sections: dict[str, dict]) -> list[str]:
     """What is wrong with the sections of an input, each beginning with its place in ``input``."""
+    from ase.io.espresso_namelist.keys import pw_keys
+
     found = []
     for section, values in sections.items():
         known = pw_keys[section]
@@ -104,6 +104,8 @@ def pw_input(
     ValueError
         If the frame is not periodic.
     """
+    from ase.io.espresso import write_espresso_in
+
     if not all(atoms.pbc):
         raise ValueError(
             "Quantum ESPRESSO labels need a frame that is periodic in three directions"

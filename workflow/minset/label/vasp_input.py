@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io.vasp import write_vasp
 
 # one self-consistent calculation with forces and stress, no large files
 FORCED = {"NSW": 0, "IBRION": -1, "ISIF": 2, "LWAVE": False, "LCHARG": False}
@@ -93,6 +92,8 @@ def write_inputs(
     ValueError
         If the frame is not periodic.
     """
+    from ase.io.vasp import write_vasp
+
     if not all(atoms.pbc):
         raise ValueError("VASP labels need a frame that is periodic in three directions")
     ordered = atoms[order_of(atoms)]

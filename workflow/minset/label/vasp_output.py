@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
-import ase.io
 import numpy as np
 
 from minset.interpreters import one_line
@@ -82,6 +81,8 @@ def parse_vasprun(
     LabelerUnusable
         If it lacks a quantity, or holds other atoms.
     """
+    import ase.io
+
     try:
         # of a part ASE would read what there is
         if "</modeling>" not in path.read_text(errors="replace"):

@@ -11,7 +11,6 @@ import ase.units
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.io.extxyz import write_extxyz
 
 from minset.files import write_csv, write_json, written_aside
 from minset.md.cell import box_of, restricted
@@ -102,6 +101,8 @@ def run_md(start: Atoms, system: dict, attach: Attach, protocol: Protocol, folde
     dict
         The verdict, as in ``verdict.json``: ``stable``, ``reason``, ``reached_ps``, ``ns_per_day``.
     """
+    from ase.io.extxyz import write_extxyz
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / VERDICT).exists():

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io.lammpsdata import write_lammps_data
 
 from minset.md.cell import RestrictedCell, restricted
 from minset.system import charge_of, species_of
@@ -94,6 +93,8 @@ def load_atoms(lmp, atoms: Atoms, system: dict, velocities: bool = False) -> Res
     ValueError
         If an element is not among the species of the system.
     """
+    from ase.io.lammpsdata import write_lammps_data
+
     if foreign := sorted(set(atoms.symbols) - set(species_of(system))):
         raise ValueError(
             f"the configuration holds {', '.join(foreign)}, the system only "

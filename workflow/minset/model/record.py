@@ -17,6 +17,11 @@ REPULSION = {
 }
 """Option of every kind of model"""
 
+
+class BeyondTool(ValueError):
+    """A model stands on a potential that the own tool of its kind cannot compute."""
+
+
 _positive = {"type": "number", "exclusiveMinimum": 0}
 _weight = {"type": "number", "minimum": 0}
 TRAINING = {
@@ -76,7 +81,7 @@ class Model:
     export: Callable[[Path, dict | None, Path], str]
     """``export(folder, baseline, target)``: write into a folder what the kind's own tool reads, with the
     ``baseline`` (a system with its potential) if there is one; return how it is used, as Markdown with
-    paths from where ``target`` lies. Raises ValueError for a baseline that the tool cannot have."""
+    paths from where ``target`` lies. Raises BeyondTool for a baseline that the tool cannot have."""
     files: tuple[str, ...]
     """All files of a trained model"""
     history: bool

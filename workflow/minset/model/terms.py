@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from minset.files import written_aside
 from minset.model import repulsion
+from minset.model.record import BeyondTool
 
 # erfc(3.6) is 4e-7: forces of charges to 1e-5 eV/A
 _REACH = 3.6
@@ -115,13 +116,13 @@ def charges_of(baseline: dict, cutoff_A: float, tool: str) -> nn.Module:
 
     Raises
     ------
-    ValueError
+    BeyondTool
         If the baseline is another potential: ``tool`` has nothing for it.
     """
     potential = baseline["potential"]
     if potential["potential"] != "coulomb":
-        raise ValueError(
-            f"{tool} has nothing for a baseline of kind {potential['potential']!r}, only for `coulomb`"
+        raise BeyondTool(
+            f"{tool} cannot compute `{potential['potential']}`, on which the model stands"
         )
     charges = {
         chemical_symbols.index(symbol): species["charge"]

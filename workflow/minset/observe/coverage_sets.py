@@ -78,7 +78,7 @@ def _picked(selection: str, tables: list) -> np.ndarray:
 
 def _of_files(name: str, paths: list[str], system: dict, settings: dict) -> Environments:
     """Environments of the frames of files, of the system's species alone."""
-    sampled = read_run(system, {"name": name, "paths": paths, "every": 1})
+    sampled = read_run(system, {"paths": paths, "every": 1}, labels=False)
     if sampled.note:
         print(f"{name}: {sampled.note}")
     options = dict(settings["descriptors"])

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import ase.io
 import numpy as np
 import pandas as pd
 from ase import Atoms
@@ -40,6 +39,8 @@ def observe_pool_errors(source: dict, system: dict, settings: dict, threads: int
 
 
 def _frames(path: Path) -> list[Atoms]:
+    import ase.io
+
     if path.suffix == ".h5":
         return read_frames(path, range(pool_size(path)))
     return ase.io.read(path, index=":")

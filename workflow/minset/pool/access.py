@@ -8,8 +8,10 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
+if TYPE_CHECKING:
+    import h5py
 
 # a pool ends in these bytes and a hash of all before them; HDF5 does not look beyond its own end
 SEAL, DIGEST = b"minset-blake2b-1", 32
@@ -24,8 +26,10 @@ def seal(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
+def opened(path: Path) -> Iterator["h5py.File"]:
     """Open a pool, and turn what HDF5 says of one that cannot be read into a line with the remedy."""
+    import h5py
+
     try:
         status = os.stat(path)
         _require_whole(path, status.st_size, status.st_mtime_ns)

@@ -17,11 +17,18 @@ from minset.pool.record import NoFrames, Sampled
 _H5MD = (".h5", ".h5md", ".hdf5")
 
 
-def read_run(system: dict, run: dict) -> Sampled:
+def read_run(system: dict, run: dict, labels: bool = True) -> Sampled:
     """Frames of the files of a run, in their order.
 
     Left out are frames that hold other species than the system, copies of earlier ones, and those
     that cannot be computed: without a cell, with numbers that are not finite, atoms alone.
+
+    Parameters
+    ----------
+    system, run
+        As of a generator's ``sample``.
+    labels
+        Whether energies, forces and stresses of the files are looked at.
 
     Raises
     ------
@@ -33,6 +40,8 @@ def read_run(system: dict, run: dict) -> Sampled:
     for path in run["paths"]:
         own = []
         for number, image in enumerate(_read(path, run)):
+            if not labels:
+                image.calc = None
             frame = _frame(image, run, path)
             keys |= {*image.info, *image.arrays}
             reason = _unusable(frame, set(system["species"])) or _known(frame, seen)
@@ -50,7 +59,8 @@ def read_run(system: dict, run: dict) -> Sampled:
         frames += own
     if not frames:
         raise NoFrames(f"{', '.join(run['paths'][:3])}: none can be used; {_told(left_out)}")
-    return Sampled(frames, "; ".join(filter(None, [_told(left_out), *_missing(frames, keys, run)])))
+    missing = _missing(frames, keys, run) if labels else []
+    return Sampled(frames, "; ".join(filter(None, [_told(left_out), *missing])))
 
 
 def _told(left_out: Counter) -> str:

@@ -8,11 +8,10 @@ largest frame, and NaN stands behind the atoms of a smaller one, and where a fra
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 import pandas as pd
-import znh5md
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols
@@ -21,9 +20,14 @@ from minset.files import written_aside
 from minset.pool.access import opened, seal
 from minset.units import density_g_cm3
 
+if TYPE_CHECKING:
+    import h5py
+
 
 def write_pool(path: Path, frames: Iterable[Atoms], frames_per_block: int = 1024) -> None:
     """Write all frames of a pool, or of one of its runs, in one step; memory holds one block."""
+    import znh5md
+
     frames = iter(frames)
     with written_aside(path) as aside:
         pool = znh5md.IO(aside, variable_shape=False, compression="gzip", chunk_size=[16, 128])
@@ -48,6 +52,8 @@ def _with_energies(first: Atoms, block: list[Atoms]) -> Atoms:
 
 def _fill_up(path: Path) -> None:
     """Give each property a row for each frame: it ends at the last block that had it."""
+    import h5py
+
     with h5py.File(path, "r") as file:
         frames, short = len(file["particles/atoms/species/value"]), []
 
@@ -128,6 +134,8 @@ def join_runs(path: Path, runs: dict[int, Path], frames_per_block: int = 1024) -
 
 
 def _read(path: Path, which: slice | list[int]) -> list[Atoms]:
+    import znh5md
+
     with opened(path) as file:
         frames = znh5md.IO(file_handle=file)[which] if which else []
         for frame in frames:
@@ -237,7 +245,7 @@ def read_geometries(
         yield begin, numbers, positions, cells
 
 
-def _particles(file: h5py.File) -> h5py.Group:
+def _particles(file: "h5py.File") -> "h5py.Group":
     """The atoms of a pool: ``atoms`` in our own, the first group in those of other programs."""
     return file["particles"][next(iter(file["particles"]))]
 

@@ -14,7 +14,6 @@ from io import StringIO
 from itertools import islice
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
@@ -181,6 +180,8 @@ def geometry_of_block(path: Path, key: str, block: str) -> Atoms:
 
 
 def _frame(block: str) -> Atoms:
+    import ase.io
+
     return ase.io.read(StringIO(block), index=0, format="extxyz")
 
 

@@ -19,7 +19,7 @@ from minset.model.committee import force_spread_eV_A, variance
 from minset.pool.store import read_geometries
 from minset.select.batch import farthest_first, without_copies
 from minset.select.candidates import Candidates, standardised
-from minset.select.record import Selector
+from minset.select.record import OF_COMMITTEES, Selector
 
 FILE = "disagreement.npy"
 FRAMES_PER_BLOCK = 64  # between two writings of the file
@@ -209,16 +209,8 @@ class Members:
 
 
 RECORD = Selector(
-    options={
-        "model": {
-            "type": "string",
-            "description": "Model of the study whose members vote; it needs two `members` or more",
-        },
-        "first": {
-            "type": "string",
-            "default": "random",
-            "description": "Selector of the first size, when there are no models yet",
-        },
+    options=OF_COMMITTEES
+    | {
         "quantity": {
             "enum": list(UNITS),
             "default": "forces",

@@ -21,7 +21,7 @@ from minset.md.watched import Walk, run_watched
 from minset.pool.store import write_pool
 from minset.select.candidates import OWN_FRAMES, Candidates
 from minset.select.disagreement import Members, disagreement
-from minset.select.record import Selector
+from minset.select.record import OF_COMMITTEES, Selector
 from minset.select.starts import STARTS, start_mistakes, start_of
 
 UNIT = "eV/A"
@@ -243,16 +243,8 @@ def explore_mistakes(options: dict, system: dict, cutoff_A: float) -> list[str]:
 _TIMES = ("duration_ps", "check_ps", "spacing_ps")
 _positive = {"type": "number", "exclusiveMinimum": 0}
 RECORD = Selector(
-    options={
-        "model": {
-            "type": "string",
-            "description": "Model of the study whose members vote; it needs two `members` or more",
-        },
-        "first": {
-            "type": "string",
-            "default": "random",
-            "description": "Selector of the first size, when there are no models yet",
-        },
+    options=OF_COMMITTEES
+    | {
         "starts": STARTS,
         "walkers": {
             "type": "integer",

@@ -3,6 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+OF_COMMITTEES = {
+    "model": {
+        "type": "string",
+        "description": "Model of the study whose members vote; it needs two `members` or more",
+    },
+    "first": {
+        "type": "string",
+        "default": "random",
+        "description": "Selector of the first size, when there are no models yet",
+    },
+}
+"""Options of every selector that asks a committee"""
+
 
 @dataclass(frozen=True)
 class Selector:

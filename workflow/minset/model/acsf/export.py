@@ -93,7 +93,7 @@ def export_acsf(folder: Path, baseline: dict | None, target: Path) -> str:
     """Write the model for torch; see ``Model.export``."""
     model, description = load_model(folder)
     cutoff = json.loads((Path(folder) / DESCRIPTION).read_text())["hyper"]["cutoff_A"]
-    charges = charges_of(baseline, cutoff, "the file for torch") if baseline else None
+    charges = charges_of(baseline, cutoff, "torch") if baseline else None
     whole = Whole(model, description, charges).double().eval()
     with written_aside(target / FILE) as aside:
         torch.jit.script(whole).save(aside)

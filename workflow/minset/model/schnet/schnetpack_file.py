@@ -29,7 +29,9 @@ def schnetpack_model(folder: Path, baseline: dict | None) -> nn.Module:
     Raises
     ------
     ValueError
-        If the model cannot be read, or stands on a potential that schnetpack cannot compute.
+        If the model cannot be read.
+    BeyondTool
+        If it stands on a potential that schnetpack cannot compute.
     """
     import schnetpack as spk
 

@@ -1,0 +1,1 @@
+"""Accuracy against cost, beside what others would use: ``make bench-peers``."""
