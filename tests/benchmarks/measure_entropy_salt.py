@@ -38,7 +38,7 @@ from minset.study import Study, read_study
 
 STUDY, SYSTEM, POTENTIAL, SIMULATION = "nacl-entropy-laptop", "nacl", "bmhtf", "npt_1200K"
 # kinds of models and sizes of their training sets
-MODELS = (("charges", 48), ("small", 48), ("charges", 16), ("small", 192))
+MODELS = (("charges", 48), ("small", 48), ("charges", 192), ("small", 192))
 VALIDATE, TEST = 8, 40
 LONGER = 4  # the potential's own run
 RAMP = {"temperature_K": [1700, 1100], "pressure_bar": 1.0, "density_g_cm3": 1.3, "seed": 1}
