@@ -248,8 +248,9 @@ FIGURES = {
     "density": Figure(
         "minset.figures.simulation:density",
         _tables("density"),
-        "Mean density at constant pressure with its standard error (block averaging), and the "
-        "experimental fits over the range where they hold." + SOME_ARE_SHOWN,
+        "Mean density at constant pressure with its standard error (block averaging), and, where a run "
+        "can be compared with them, the experimental fits over the range where they hold; open marks: "
+        "runs at another pressure or temperature." + SOME_ARE_SHOWN,
         system=("density",),
     ),
     "certificate": Figure(

@@ -108,26 +108,38 @@ def transport(system: dict, files: dict, tables: list):
 
 
 def density(system: dict, files: dict, tables: list):
-    """Density at constant pressure against temperature, with the experimental fits."""
+    """Density at constant pressure against temperature, with the experimental fits.
+
+    These are there where a run can be compared with them; runs that cannot, at another pressure or
+    temperature, have open marks beside them.
+    """
     table = _shown(files["density"])
     figure, (axis,) = panels(1)
-    for fit, style in zip(system["density"], ("-", "--", ":"), strict=False):
+    compared = set(table.loc[table["engine"] == "experiment", "simulation"])
+    for fit, style in zip(system["density"] if compared else [], ("-", "--", ":"), strict=False):
         T = np.linspace(fit["min_K"], fit["max_K"], 50)
         label = f"experiment ({fit['name']})"
         axis.plot(T, reference_density_g_cm3(fit, T), style, color=REFERENCE, label=label)
     runs = table[table["engine"] != "experiment"]
     colors = _engine_colors(list(runs["engine"]))
     for engine, rows in runs.groupby("engine", sort=False):
-        axis.errorbar(
-            rows["temperature_K"],
-            rows["density_g_cm3"],
-            rows["density_stderr_g_cm3"],
-            fmt="o",
-            ms=4,
-            capsize=2,
-            color=colors[engine],
-            label=engine_label(engine),
-        )
+        label, color = engine_label(engine), colors[engine]
+        alike = rows["simulation"].isin(compared)
+        for some, fill in ((rows[alike], color), (rows[~alike], "white" if compared else color)):
+            if some.empty:
+                continue
+            axis.errorbar(
+                some["temperature_K"],
+                some["density_g_cm3"],
+                some["density_stderr_g_cm3"],
+                fmt="o",
+                ms=4,
+                mfc=fill,
+                capsize=2,
+                color=color,
+                label=label,
+            )
+            label = None
     axis.set(xlabel="temperature / K", ylabel=r"density / g cm$^{-3}$")
     legend_below(figure, axis.get_legend_handles_labels()[0])
     axis.set_title(f"{system['name']}: density at constant pressure")
