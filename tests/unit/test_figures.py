@@ -9,7 +9,7 @@ import pytest
 from studies import CONFIG
 
 from minset.compare.learning import ERRORS, learning_curve, stable_fraction
-from minset.figures import FIGURES, system_shown
+from minset.figures import FIGURES, simulation, system_shown
 from minset.figures.data import picked_from_pool
 from minset.names import run_row, shown_engines
 from minset.study import read_study
@@ -353,3 +353,21 @@ def test_figures_of_the_pool_show_no_frames_of_models_own_runs(tmp_path):
     origins += ["results/kcl/model/demo/slab-n8-s1-small/fcc100-1"]
     pd.DataFrame({"origin": origins, "frame": [3, 200, 275]}).to_csv(tmp_path / "a.csv")
     assert picked_from_pool(tmp_path / "a.csv")["frame"].tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("comparable", "lines", "filled"), [(False, 0, [True]), (True, 1, [True, False])]
+)
+def test_densities_under_pressure_are_not_beside_an_experiment(comparable, lines, filled, tmp_path):
+    fit = {"name": "Somebody", "a_g_cm3": 2.0, "b_g_cm3_K": 5e-4, "min_K": 1000, "max_K": 1300}
+    rows = [("pressed", "random-n8-s1-small", 1.6)]
+    rows += [("free", "random-n8-s1-small", 1.4), ("free", "experiment", 1.42)] * comparable
+    table = pd.DataFrame(rows, columns=["simulation", "engine", "density_g_cm3"])
+    table.assign(temperature_K=1200, density_stderr_g_cm3=0.01).to_csv(tmp_path / "d.csv")
+    figure = simulation.density(
+        {"name": "X", "density": [fit]}, {"density": tmp_path / "d.csv"}, []
+    )
+    (axis,) = figure.axes
+    marks = [line for line in axis.lines if line.get_marker() == "o"]
+    assert [line.get_markerfacecolor() != "white" for line in marks] == filled
+    assert sum(len(line.get_xdata()) == 50 for line in axis.lines) == lines
