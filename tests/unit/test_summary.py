@@ -38,7 +38,10 @@ def tables(densities: dict[str, tuple[float, float]]) -> dict[str, pd.DataFrame]
     return {
         "errors": errors,
         "selection": pd.DataFrame(
-            {"selector": ["random"] * 16 + ["rnd"] * 14, "seed": [1, 2] * 15}
+            {
+                "selector": ["random"] * 16 + ["rnd"] * 14 + ["random"] * 4,
+                "seed": [1, 2] * 15 + [3] * 4,  # one seed has the smaller size alone
+            }
         ),
         "labels": pd.DataFrame({"status": ["labelled"] * 29 + ["failed"], "seconds": [360.0] * 30}),
         "density": measured,
@@ -76,6 +79,7 @@ def test_largest_sets_over_seeds():
     assert rmse["runs"] == 2
     assert row_of(table, "energy RMSE", "random, 8 frames")["value"] == 2.0
     assert row_of(table, "stable runs", "random, 8 frames")["note"] == "1 of 2"
+    assert row_of(table, "training frames", "random, 8 frames")["value"] == 8
     assert row_of(table, "training frames", "rnd, 8 frames")["value"] == 7  # one pick was not made
     (labels,) = table.loc[table["engine"].isna(), "note"]
     assert labels == "29 frames labelled in 3.0 h of the labeler, 1 failed"

@@ -51,7 +51,11 @@ def summary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     errors = tables["errors"]
     errors = errors[errors["size"].eq(errors.groupby("selector")["size"].transform("max"))]
     names = _names(errors)
-    rows = _labels(tables["labels"]) + _frames(tables["selection"], names) + _errors(errors, names)
+    rows = (
+        _labels(tables["labels"])
+        + _frames(tables["selection"], errors, names)
+        + _errors(errors, names)
+    )
     if "stability" in tables:
         rows += _stability(_named(tables["stability"], names))
     if "certificate" in tables:
@@ -99,8 +103,9 @@ def _labels(labels: pd.DataFrame) -> list[dict]:
     return [{"quantity": "labels", "unit": "1", "value": done.sum(), "note": note}]
 
 
-def _frames(selection: pd.DataFrame, names: dict[tuple, str]) -> list[dict]:
-    """Training frames that each selector picked, of all sizes and averaged over seeds."""
+def _frames(selection: pd.DataFrame, errors: pd.DataFrame, names: dict[tuple, str]) -> list[dict]:
+    """Training frames that each selector picked, up to the size shown, averaged over seeds with it."""
+    selection = selection.merge(errors[["selector", "seed"]].drop_duplicates())
     picked = selection.groupby("selector")["seed"].agg(lambda seeds: len(seeds) / seeds.nunique())
     return [
         {"quantity": "training frames", "unit": "1", "engine": name, "value": picked[selector]}
