@@ -54,8 +54,6 @@ CONTESTANTS = {
         {"steps": 800, "batch_size": 4, "num_channels": 32, "max_L": 0, "r_max": 5.0},
         budget="Training budget: 800 steps with batches of 4; `mace_run_train` with 32x0e features, "
         "5 A, float32, EMA, amsgrad, a second stage in the last quarter, its defaults otherwise; "
-        "nothing tuned. With 8 frames, seed 1, it overfits: 0.030 eV/A on them, 0.145 on the "
-        "validation frames; the first stage had 0.096 there, and energies wrong by 0.25 eV/atom. So no "
-        "verdict on MACE before cutoff, weights and epochs are looked at",
+        "nothing tuned",
     ),
 }
