@@ -370,4 +370,6 @@ def test_densities_under_pressure_are_not_beside_an_experiment(comparable, lines
     (axis,) = figure.axes
     marks = [line for line in axis.lines if line.get_marker() == "o"]
     assert [line.get_markerfacecolor() != "white" for line in marks] == filled
+    assert marks == sorted(marks, key=lambda line: line.zorder)  # the open one lies on top
+    assert len({line.zorder for line in marks}) == len(marks)
     assert sum(len(line.get_xdata()) == 50 for line in axis.lines) == lines

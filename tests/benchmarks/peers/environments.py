@@ -9,7 +9,7 @@ from peers.contestants import ENVIRONMENTS
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
-OF_MINSET = {"minset": "minset", "chgnet": "chgnet"}  # made by envs/setup.sh
+OF_MINSET = ("minset", "chgnet")  # made by envs/setup.sh
 
 
 def prepared(name: str) -> Path:
@@ -22,7 +22,7 @@ def prepared(name: str) -> Path:
     """
     folder = REPOSITORY / ENVIRONMENTS[name]
     if name in OF_MINSET:
-        subprocess.run([REPOSITORY / "envs/setup.sh", OF_MINSET[name]], check=True)
+        subprocess.run([REPOSITORY / "envs/setup.sh", name], check=True)
     else:
         _make(folder, HERE / f"{name}.lock")
     return folder / "bin/python"
@@ -36,7 +36,7 @@ def _make(folder: Path, lock: Path) -> None:
     print(f"making {folder.name} from {lock.name}", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([REPOSITORY / ".venv/bin/python", "-m", "venv", folder], check=True)
-    below = "lib/python3.11/site-packages"
+    below = next(folder.glob("lib/python*/site-packages")).relative_to(folder)
     (folder / below / "minset.pth").write_text(f"{REPOSITORY / '.venv' / below}\n")
     pip = [folder / "bin/python", "-m", "pip", "install", "-q", "--no-deps", "-r", lock]
     subprocess.run(pip, check=True)

@@ -123,23 +123,20 @@ def density(system: dict, files: dict, tables: list):
     runs = table[table["engine"] != "experiment"]
     colors = _engine_colors(list(runs["engine"]))
     for engine, rows in runs.groupby("engine", sort=False):
-        label, color = engine_label(engine), colors[engine]
-        alike = rows["simulation"].isin(compared)
-        for some, fill in ((rows[alike], color), (rows[~alike], "white" if compared else color)):
-            if some.empty:
-                continue
-            axis.errorbar(
-                some["temperature_K"],
-                some["density_g_cm3"],
-                some["density_stderr_g_cm3"],
-                fmt="o",
-                ms=4,
-                mfc=fill,
-                capsize=2,
-                color=color,
-                label=label,
-            )
-            label = None
+        axis.errorbar(
+            rows["temperature_K"],
+            rows["density_g_cm3"],
+            rows["density_stderr_g_cm3"],
+            fmt="o",
+            ms=4,
+            capsize=2,
+            color=colors[engine],
+            label=engine_label(engine),
+        )
+        if compared:
+            other = rows[~rows["simulation"].isin(compared)]
+            place = other["temperature_K"], other["density_g_cm3"]
+            axis.plot(*place, "o", ms=4, mfc="white", color=colors[engine], zorder=3)
     axis.set(xlabel="temperature / K", ylabel=r"density / g cm$^{-3}$")
     legend_below(figure, axis.get_legend_handles_labels()[0])
     axis.set_title(f"{system['name']}: density at constant pressure")
