@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from ase import Atoms
 from studies import alter, config  # noqa: F401
 
 from minset.files import file_hash, write_json
-from minset.label.store import label_key, label_path, write_label
+from minset.label.store import label_key, label_path, read_label, write_label
 from minset.pool.store import read_frames, write_pool
 from minset.published.card import BEGIN, END, card_text
 from minset.published.decides import (
@@ -298,6 +299,16 @@ def test_a_label_that_was_published_stays_where_the_store_lacks_it(study, orders
     before = (FOLDER / "labels.extxyz").read_bytes()
     for key in orders.rows["key"].unique()[:4]:
         label_path(Path("results/kcl/label/store"), key).unlink(missing_ok=True)
+    publish(results_of(study, "kcl"))
+    assert (FOLDER / "labels.extxyz").read_bytes() == before
+
+
+def test_a_label_that_was_published_stays_where_the_store_has_another(study, orders):
+    store, key = Path("results/kcl/label/store"), orders.rows["key"].iloc[0]
+    before = (FOLDER / "labels.extxyz").read_bytes()
+    found = read_label(store, key)
+    label_path(store, key).unlink()
+    write_label(store, replace(found, energy_eV=found.energy_eV + 1e-9))
     publish(results_of(study, "kcl"))
     assert (FOLDER / "labels.extxyz").read_bytes() == before
 

@@ -82,7 +82,7 @@ def results_of(study: Study, system: str, log: Callable[[str], None] = print) ->
 
     A set that was chosen before the study or the pool changed is left out, with those of larger
     sizes, and told. A label that was published with the same settings stays, also where the store
-    lacks it.
+    lacks it or has it from another calculation.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def results_of(study: Study, system: str, log: Callable[[str], None] = print) ->
 
 
 def _add_published(results: Results) -> None:
-    """Add labels and failures that the folder has and the store lacks."""
+    """Add what the folder has: its labels before the store's, as others have results from them."""
     study, folder = results.study, published_folder(results.study, results.system)
     orders = read_orders(folder)
     lost = [n for n in (orders.about["sets"] if orders else []) if n not in results.rows]
@@ -119,11 +119,10 @@ def _add_published(results: Results) -> None:
             "the folder to publish anew"
         )
     for key, block in read_blocks(folder / LABELS).items():
-        if key not in results.labels:
-            label = label_of_block(folder / LABELS, key, block)
-            if _keys(results, [label.atoms]) == [key]:
-                results.labels[key] = label
-                results.atoms.setdefault(key, label.atoms)
+        label = label_of_block(folder / LABELS, key, block)
+        if _keys(results, [label.atoms]) == [key]:
+            results.labels[key] = label
+            results.atoms.setdefault(key, label.atoms)
     failures = read_blocks(folder / FAILURES)
     for key in results.missing:
         if key in failures:
