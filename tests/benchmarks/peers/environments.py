@@ -46,6 +46,7 @@ def _make(folder: Path, lock: Path) -> None:
 def variables() -> dict[str, str]:
     """Environment variables of a contestant: one thread, no GPU, this repository's modules."""
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
+    threads |= {f"TF_{name}_OP_PARALLELISM_THREADS": "1" for name in ("INTRA", "INTER")}
     paths = os.pathsep.join([str(REPOSITORY / "workflow"), str(HERE.parent)])
     return (
         dict(os.environ)

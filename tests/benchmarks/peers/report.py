@@ -19,9 +19,10 @@ and 40 test frames, and one core. Some of the 107 were chosen by `rnd` and `entr
 more diverse than a random draw from the pool. Written by `make bench-peers`; a result that is there is
 kept, `PEERS="--sizes 8 32 --seeds 1 2 3 4 5"` asks for more.
 
-Cost: processor time of a step of MD of 256 ions at 1200 K, of minset's models (GAP too) in LAMMPS with
-the virial, of the others in ASE with their own calculator; median of five blocks. Training: processor
-time, imports and compilation not counted. Memory: peak of the process. L4 is the fourth root of the mean
+Cost: processor time of a step of MD of 256 ions at 1200 K, of minset's models (GAP too) and of DeePMD, by
+its own pair style, in LAMMPS with the virial, of the others in ASE with their own calculator; median of
+five blocks. Training: processor time, imports and compilation not counted but where it is a command of
+its own (MACE, DeePMD). Memory: peak of the process. L4 is the fourth root of the mean
 fourth power of the force errors. Energies are shown also without their mean error, which is what counts
 for a universal potential: its zero of energy is another one.
 

@@ -1,0 +1,121 @@
+"""DeePMD-kit, TensorFlow backend: trained and compressed by ``dp``, run by LAMMPS with its plugin."""
+
+import ctypes
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import files
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from minset.md.session import quoted
+from peers.in_lammps import nve
+
+PACKAGES = ["deepmd-kit", "tensorflow-cpu", "lammps"]
+TYPES = ("K", "Cl")
+MODEL = "compressed.pb"
+
+
+def write_system(folder: Path, frames: list[Atoms]) -> None:
+    """Write frames of one composition as ``deepmd/npy``, their ions ordered by type (eV, A)."""
+    kinds = [np.array([TYPES.index(symbol) for symbol in frame.symbols]) for frame in frames]
+    orders = [np.argsort(kind, kind="stable") for kind in kinds]
+    (folder / "set.000").mkdir(parents=True)
+    np.savetxt(folder / "type.raw", kinds[0][orders[0]], fmt="%d")
+    (folder / "type_map.raw").write_text("\n".join(TYPES) + "\n")
+    pairs = list(zip(frames, orders, strict=True))
+    for name, values in {
+        "box": [frame.cell[:].ravel() for frame in frames],
+        "coord": [frame.positions[order].ravel() for frame, order in pairs],
+        "energy": [frame.get_potential_energy() for frame in frames],
+        "force": [frame.get_forces()[order].ravel() for frame, order in pairs],
+    }.items():
+        np.save(folder / f"set.000/{name}.npy", np.array(values))
+
+
+def settings_of(seed: int, options: dict) -> dict:
+    """Input of ``dp train``: DeePMD-kit's example of water but for ``options`` and the number of steps.
+
+    ``sel`` is the most neighbours of each type within ``rcut`` (A) that are seen.
+    """
+    return {
+        "model": {
+            "type_map": list(TYPES),
+            "descriptor": {
+                "type": "se_e2_a",
+                "sel": options["sel"],
+                "rcut": options["rcut"],
+                "rcut_smth": options["rcut_smth"],
+                "neuron": [25, 50, 100],
+                "axis_neuron": 16,
+                "resnet_dt": False,
+                "seed": seed,
+            },
+            "fitting_net": {"neuron": options["fitting"], "resnet_dt": True, "seed": seed},
+        },
+        "learning_rate": {
+            "type": "exp",
+            "decay_steps": options["steps"] // 200,
+            "start_lr": 1e-3,
+            "stop_lr": 3.51e-8,
+        },
+        "loss": {
+            "type": "ener",
+            "start_pref_e": 0.02,
+            "limit_pref_e": 1,
+            "start_pref_f": 1000,
+            "limit_pref_f": 1,
+            "start_pref_v": 0,
+            "limit_pref_v": 0,
+        },
+        "training": {
+            "training_data": {"systems": ["training"], "batch_size": 1},
+            "validation_data": {"systems": ["validation"], "batch_size": 4},
+            "numb_steps": options["steps"],
+            "seed": seed,
+            "disp_freq": options["steps"] // 50,
+            "save_freq": options["steps"],
+        },
+    }
+
+
+def dp(folder: Path, *words: str) -> None:
+    """Run ``dp``, its output appended to ``log``."""
+    command = [sys.executable, "-m", "deepmd", "--tf", *words]
+    with open(folder / "log", "a") as log:
+        subprocess.run(command, check=True, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+
+
+def train(frames, validation, folder: Path, seed: int, options: dict) -> None:
+    """Train, freeze and compress."""
+    write_system(folder / "training", frames)
+    write_system(folder / "validation", validation)
+    (folder / "input.json").write_text(json.dumps(settings_of(seed, options), indent=1))
+    dp(folder, "train", "input.json")
+    dp(folder, "freeze", "-o", "frozen.pb")
+    dp(folder, "compress", "-i", "frozen.pb", "-o", MODEL, "-t", "input.json")
+
+
+def calculator(folder: Path):
+    """DeePMD-kit's own calculator."""
+    from deepmd.calculator import DP
+
+    return DP(folder / MODEL)
+
+
+def steps(folder: Path, atoms: Atoms) -> Callable[[int], None]:
+    """NVE in LAMMPS with DeePMD-kit's own pair style, which computes the virial each step."""
+    import deepmd.tf.env  # noqa: F401  loads TensorFlow, which the plugin does not find by itself
+
+    library = next(path for path in files("mpich") if path.match("libmpi.so.*"))
+    ctypes.CDLL(str(library.locate()), ctypes.RTLD_GLOBAL)
+
+    def attach(lmp, symbols: list[str], system: dict) -> Callable[[], None]:
+        lmp.command(f"pair_style deepmd {quoted(folder / MODEL)}")
+        lmp.command(f"pair_coeff * * {' '.join(system['species'])}")
+        return lambda: None
+
+    return nve(atoms, attach)
