@@ -5,10 +5,8 @@ import math
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator
-from ase.calculators.singlepoint import SinglePointCalculator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -30,35 +28,6 @@ def test_training_frames_are_nested_and_never_test_frames(peers, frames):
     keys = {role: {a.info["label"]["key"] for a in made} for role, made in frames.items()}
     assert not keys["pool"] & (keys["test"] | keys["validation"])
     assert [len(frames[role]) for role in ("test", "validation")] == [40, 4]
-
-
-def test_contestants_find_the_labels_by_the_keys_they_ask_for(peers, frames, tmp_path):
-    from ase.io import read
-
-    write = peers("data").write_frames
-    write(tmp_path / "a.extxyz", frames["validation"])
-    write(tmp_path / "b.extxyz", frames["validation"], "REF_")
-    a, b = (read(tmp_path / f"{name}.extxyz", 1) for name in "ab")
-    assert a.get_potential_energy() == b.info["REF_energy"]
-    assert np.allclose(a.get_forces(), b.arrays["REF_forces"], atol=1e-8)
-    assert b.calc is None
-
-
-def test_deepmd_gets_the_labels_of_its_ions_whatever_their_order(peers, frames, tmp_path):
-    from ase import Atoms
-
-    deepmd, frame = peers("of_deepmd"), frames["validation"][0]
-    order = np.random.default_rng(0).permutation(len(frame))
-    mixed = Atoms(frame.symbols[order], frame.positions[order], cell=frame.cell, pbc=True)
-    energy, forces = frame.get_potential_energy(), frame.get_forces()[order]
-    mixed.calc = SinglePointCalculator(mixed, energy=energy, forces=forces)
-    deepmd.write_system(tmp_path / "a", [mixed])
-    types = np.loadtxt(tmp_path / "a/type.raw", dtype=int)
-    coord, force = (np.load(tmp_path / f"a/set.000/{name}.npy") for name in ("coord", "force"))
-    for k, row in enumerate(coord.reshape(-1, 3)):
-        here = int(np.flatnonzero((frame.positions == row).all(axis=1))[0])
-        assert deepmd.TYPES[types[k]] == frame.symbols[here]
-        assert (force.reshape(-1, 3)[k] == frame.get_forces()[here]).all()
 
 
 def test_what_is_not_trained_is_measured_once(peers):

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from bench import machine
 
+from minset.export.datasets import write_extxyz
 from peers.contestants import CONTESTANTS
-from peers.data import labelled, training_frames, write_frames
+from peers.data import labelled, training_frames
 from peers.environments import REPOSITORY, prepared, variables
 from peers.report import write_report
 
@@ -56,10 +57,10 @@ def measure(name: str, size: int, seed: int, frames: dict, result: Path) -> None
     if not known.exists() or json.loads(known.read_text()) != plan:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        write_frames(folder / "test.extxyz", frames["test"])
-        write_frames(folder / "validation.extxyz", frames["validation"])
+        parts = {role: frames[role] for role in ("test", "validation")}
         if contestant.trained:
-            write_frames(folder / "train.extxyz", training_frames(frames["pool"], size, seed))
+            parts["train"] = training_frames(frames["pool"], size, seed)
+        write_extxyz(parts, folder)
         known.write_text(json.dumps(plan))
     for stage in ("train", "evaluate") if contestant.trained else ("evaluate",):
         done, given = folder / f"{stage}.json", folder / "plan.json"

@@ -75,13 +75,13 @@ CONTESTANTS = {
         "of_deepmd",
         "deepmd",
         {
-            "steps": 20000,
+            "steps": 10000,
             "rcut": 6.0,
             "rcut_smth": 0.5,
             "sel": [20, 20],
             "fitting": [120, 120, 120],
         },
-        budget="Training budget: 20000 steps, one frame each, ten minutes of a core; `dp --tf train` "
+        budget="Training budget: 10000 steps, one frame each, five minutes of a core; `dp --tf train` "
         "as in its example of water (`se_e2_a`, 6 A, float64, no virials) but for layers of 120 instead "
         "of 240 and for so few steps; compressed by `dp compress`. Of 0.5 and 2.0 A, where the cutoff's "
         "smoothing starts, that with the lower error on the validation frames; nothing else tuned",

@@ -6,7 +6,6 @@ import ase.io
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 LABELS = "results/published/kcl-dft-laptop"
 
@@ -39,23 +38,3 @@ def training_frames(pool: list[Atoms], size: int, seed: int) -> list[Atoms]:
     if size > len(pool):
         raise ValueError(f"{size} training frames are wanted, and {len(pool)} have labels")
     return [pool[k] for k in np.random.default_rng(seed).permutation(len(pool))[:size]]
-
-
-def write_frames(path: Path, frames: list[Atoms], prefix: str = "") -> None:
-    """Write extended XYZ with keys that begin with ``prefix``, nothing else in its comment.
-
-    Without a prefix ASE finds the labels; with one, such as MACE's ``REF_``, tools that would take
-    those of a calculator for their own predictions.
-    """
-    plain = []
-    for frame in frames:
-        image = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=True)
-        energy, forces = frame.get_potential_energy(), frame.get_forces()
-        stress = frame.get_stress(voigt=False)
-        if prefix:
-            image.info |= {f"{prefix}energy": energy, f"{prefix}stress": stress}
-            image.arrays[f"{prefix}forces"] = forces
-        else:
-            image.calc = SinglePointCalculator(image, energy=energy, forces=forces, stress=stress)
-        plain.append(image)
-    ase.io.write(path, plain, format="extxyz")

