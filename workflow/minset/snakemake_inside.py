@@ -7,7 +7,7 @@
 5. `uses_conda`: how software is deployed.
 6. `require_slurm`: which executor runs the jobs.
 7. `require_plain_python`: scripts are started by a shell command without quotes.
-8. `remember_signatures`: of the rules' functions, which it asks for with every job.
+8. `remember_signatures`: how functions carry their parameters, which it asks for with every job.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from snakemake import cli
 from snakemake.api import SnakemakeApi, resolve_snakefile
+from snakemake.common import overwrite_function_params
 from snakemake.settings.types import (
     ConfigSettings,
     DAGSettings,
@@ -106,15 +107,17 @@ def without_rate_limit(workflow) -> None:
 
 
 def remember_signatures(workflow) -> None:
-    """Let the functions of the rules' inputs and parameters carry their signatures.
+    """Let the functions of the rules' inputs and parameters carry their parameters.
 
-    Snakemake asks `inspect` for them two or three times with every job.
+    Else Snakemake has `inspect` find them two or three times with every job. What it unpacks (tables
+    and figures, few jobs) is left out. A list of names, as its own functions carry, is not enough:
+    it asks for the kinds, too.
     """
     for rule in workflow.rules:
         for item in (*rule.input, *rule.params):
             function = getattr(item, "callable", item)
             if callable(function):
-                function.__signature__ = inspect.signature(function)
+                overwrite_function_params(function, inspect.signature(function).parameters)
 
 
 def uses_conda(workflow) -> bool:

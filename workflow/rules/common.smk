@@ -3,7 +3,7 @@ import gc
 import json
 import shutil
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 # also where another workflow has this one as a module
@@ -134,6 +134,12 @@ def label_tables(sets):
 def model_files(runs):
     """Files of some trained models."""
     return [f"{MODEL}/{run}/{file}" for run in runs for file in study.model(run).files]
+
+
+@cache
+def inputs_of(record):
+    """Inputs of a table or a figure; each system asks for those of the study."""
+    return record.inputs(study)
 
 
 def made_from(inputs, wildcards):

@@ -4,7 +4,7 @@
 # tables of runs, or other tables -> one table of the study
 rule table:
     input:
-        unpack(lambda w: made_from(TABLES[w.table].inputs(study), w)),
+        unpack(lambda w: made_from(inputs_of(TABLES[w.table]), w)),
     output:
         table=report(
             f"{TABLE}/{{table}}.csv",
@@ -15,7 +15,7 @@ rule table:
         ),
     params:
         name=lambda w: w.table,
-        rows=lambda w: [row for _, row in TABLES[w.table].inputs(study).runs],
+        rows=lambda w: [row for _, row in inputs_of(TABLES[w.table]).runs],
         options=lambda w: table_options(study, w.system, w.table),
     wildcard_constraints:
         table=alternatives(tables_of(study)),
@@ -32,7 +32,7 @@ rule table:
 # tables of a study, or files of its runs -> one figure as PDF and PNG, the PNG in the report
 rule figure:
     input:
-        unpack(lambda w: made_from(FIGURES[w.figure].inputs(study), w)),
+        unpack(lambda w: made_from(inputs_of(FIGURES[w.figure]), w)),
     output:
         pdf=f"{FIGURE}/{{figure}}.pdf",
         png=report(
@@ -45,7 +45,7 @@ rule figure:
     params:
         name=lambda w: w.figure,
         system=lambda w: system_shown(study, w.system, w.figure),
-        rows=lambda w: [row for _, row in FIGURES[w.figure].inputs(study).runs],
+        rows=lambda w: [row for _, row in inputs_of(FIGURES[w.figure]).runs],
     wildcard_constraints:
         figure=alternatives(figures_of(study)),
     log:
