@@ -86,7 +86,10 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
     table, output = status(copy, "short")
     assert table["pool"] == ["0", "0", "0", "2"]
     assert table["frames"][0] == "?"
-    assert "0 of 39 jobs done, no Snakemake runs on this machine; left: no rate yet" in output
+    # one less without MDSuite
+    assert re.search(
+        r"0 of 3[89] jobs done, no Snakemake runs on this machine; left: no rate yet", output
+    )
 
     running = start(copy, "snakemake", "--cores", "1", "labels", "--config", "study=short")
     try:
@@ -100,7 +103,7 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
         kill(running)
     assert table["pool"] == ["2", "0", "0", "0"]
     assert table["select"] == ["0", "1", "0", "2"]
-    assert "2 of 39 jobs done, Snakemake runs; left: no rate yet" in output
+    assert re.search("2 of 3[89] jobs done, Snakemake runs; left: no rate yet", output)
 
     before = files(copy)
     table, output = status(copy, "short")

@@ -111,7 +111,7 @@ def density(system: dict, files: dict, tables: list):
     """Density at constant pressure against temperature, with the experimental fits.
 
     These are there where a run can be compared with them; runs that cannot, at another pressure or
-    temperature, have open marks beside them.
+    temperature, have open marks beside them. Seeds of a model share their color.
     """
     table = _shown(files["density"])
     figure, (axis,) = panels(1)
@@ -121,8 +121,10 @@ def density(system: dict, files: dict, tables: list):
         label = f"experiment ({fit['name']})"
         axis.plot(T, reference_density_g_cm3(fit, T), style, color=REFERENCE, label=label)
     runs = table[table["engine"] != "experiment"]
-    colors = _engine_colors(list(runs["engine"]))
-    for engine, rows in runs.groupby("engine", sort=False):
+    runs = runs.assign(label=[engine_label(engine, seed=False) for engine in runs["engine"]])
+    colors = _engine_colors(list(runs.drop_duplicates("label")["engine"]))
+    for label, rows in runs.groupby("label", sort=False):
+        color = colors[rows["engine"].iloc[0]]
         axis.errorbar(
             rows["temperature_K"],
             rows["density_g_cm3"],
@@ -130,13 +132,13 @@ def density(system: dict, files: dict, tables: list):
             fmt="o",
             ms=4,
             capsize=2,
-            color=colors[engine],
-            label=engine_label(engine),
+            color=color,
+            label=label,
         )
         if compared:
             other = rows[~rows["simulation"].isin(compared)]
             place = other["temperature_K"], other["density_g_cm3"]
-            axis.plot(*place, "o", ms=4, mfc="white", color=colors[engine], zorder=3)
+            axis.plot(*place, "o", ms=4, mfc="white", color=color, zorder=3)
     axis.set(xlabel="temperature / K", ylabel=r"density / g cm$^{-3}$")
     legend_below(figure, axis.get_legend_handles_labels()[0])
     axis.set_title(f"{system['name']}: density at constant pressure")
