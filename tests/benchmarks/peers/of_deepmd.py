@@ -43,7 +43,7 @@ def settings_of(formula: str, seed: int, options: dict) -> dict:
             "type": "exp",
             "decay_steps": options["steps"] // 200,
             "start_lr": 1e-3,
-            "stop_lr": 3.51e-8,
+            "stop_lr": 1e-5,  # the example's 3.51e-8 is for a million steps
         },
         "loss": {
             "type": "ener",
