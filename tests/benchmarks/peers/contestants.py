@@ -82,8 +82,9 @@ CONTESTANTS = {
             "fitting": [120, 120, 120],
         },
         budget="Training budget: 10000 steps, one frame each, five minutes of a core; `dp --tf train` "
-        "as in its example of water (`se_e2_a`, 6 A, float64, no virials) but for layers of 120 instead "
-        "of 240 and a learning rate that ends at 1e-5, as the example's 3.5e-8 is too soon too low; compressed by `dp compress`. Of 0.5 and 2.0 A, where the cutoff's "
-        "smoothing starts, that with the lower error on the validation frames; nothing else tuned",
+        "as in its example of water (`se_e2_a`, 6 A, float64, no virials) but for layers of 120, not "
+        "240, and a learning rate that ends at 1e-5, as 3.5e-8 is too soon too low; compressed by "
+        "`dp compress`. Of 0.5 and 2.0 A, where the cutoff's smoothing starts, that with the lower "
+        "error on the validation frames; nothing else tuned",
     ),
 }
