@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from minset.figures.style import LINE_COLORS, plt
+from minset.figures.style import LINE_COLORS, log_ticks, plt
 from minset.files import written_aside
 from peers.contestants import CONTESTANTS
 from report import markdown, number
@@ -150,6 +150,7 @@ def figure_of(table: pd.DataFrame, path: Path) -> None:
         xlabel=r"cost of a step on one core / $\mathrm{\mu}$s per atom",
         ylabel=r"force RMSE / eV/$\mathrm{\AA}$",
     )
+    log_ticks(axis.yaxis)
     sizes = [f"{size}" for size in sorted(set(table["size"])) if size]
     axis.set_title(f"Molten KCl; larger marks: more frames ({', '.join(sizes)})", fontsize=8)
     axis.grid(alpha=0.25, lw=0.5, which="both")
