@@ -55,7 +55,7 @@ def test_errors_are_those_of_the_calculator(peers, frames):
     assert found["energy_std_meV_atom"] < 1e-6
 
 
-def test_the_table_says_where_others_are_better(peers, tmp_path):
+def test_the_table_says_where_others_are_better(peers, frames, tmp_path):
     (tmp_path / "runs").mkdir()
     about = {"cpu": "x", "cores": 2, "memory_GB": 1, "os": "y", "python": "3", "versions": {}}
     about |= {"measured": "2026-01-01T00:00:00", "memory_MB": 1, "load": 9}
@@ -68,7 +68,7 @@ def test_the_table_says_where_others_are_better(peers, tmp_path):
         row |= {"force_l4_eV_A": error, "energy_rmse_meV_atom": 1, "energy_std_meV_atom": 1}
         row |= {"us_per_atom_step": cost, "training_s": 3} | about
         (tmp_path / f"runs/{name}-n8-s{seed}.json").write_text(json.dumps(row))
-    peers("report").write_report(tmp_path)
+    peers("report").write_report(tmp_path, frames)
     text = (tmp_path / "README.md").read_text()
     assert (
         "- 8 frames, force RMSE eV/A: MACE, 32 channels 0.0300, the best of minset's own 0.0600."

@@ -86,10 +86,8 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
     table, output = status(copy, "short")
     assert table["pool"] == ["0", "0", "0", "2"]
     assert table["frames"][0] == "?"
-    # 37 without MDSuite
-    assert re.search(
-        r"0 of 3[79] jobs done, no Snakemake runs on this machine; left: no rate yet", output
-    )
+    jobs = 39 if (copy / ".venv-mdsuite/bin/python").exists() else 37
+    assert f"0 of {jobs} jobs done, no Snakemake runs on this machine; left: no rate yet" in output
 
     running = start(copy, "snakemake", "--cores", "1", "labels", "--config", "study=short")
     try:
@@ -103,7 +101,7 @@ def test_a_study_from_its_first_job_to_its_last_label(copy):
         kill(running)
     assert table["pool"] == ["2", "0", "0", "0"]
     assert table["select"] == ["0", "1", "0", "2"]
-    assert re.search("2 of 3[79] jobs done, Snakemake runs; left: no rate yet", output)
+    assert f"2 of {jobs} jobs done, Snakemake runs; left: no rate yet" in output
 
     before = files(copy)
     table, output = status(copy, "short")

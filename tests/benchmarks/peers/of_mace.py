@@ -1,10 +1,10 @@
 """MACE, trained from scratch by its own command."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 from minset.export.datasets import write_ref_extxyz
+from peers.environments import run_logged
 from peers.in_ase import verlet
 
 PACKAGES = ["mace-torch", "e3nn", "torch"]
@@ -35,8 +35,7 @@ def train(frames, validation, folder: Path, seed: int, options: dict) -> None:
     }
     words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
     command = [sys.executable, "-m", "mace.cli.run_train", *words, "--swa", "--ema", "--amsgrad"]
-    with open(folder / "log", "w") as log:
-        subprocess.run(command, check=True, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    run_logged(command, folder)
 
 
 def calculator(folder: Path):

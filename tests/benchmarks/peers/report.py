@@ -14,10 +14,10 @@ from report import markdown, number
 INTRODUCTION = """# Accuracy against cost
 
 Molten KCl, frames of 32 ions labelled with PBE-D3 (`results/published/kcl-dft-laptop`). All contestants
-get the same training frames, drawn at random from 107 labelled ones of the pool, the same 4 validation
-and 40 test frames, and one core. Some of the 107 were chosen by `rnd` and `entropy_gain`, so they are
-more diverse than a random draw from the pool. Written by `make bench-peers`; a result that is there is
-kept, `PEERS="--sizes 8 32 --seeds 1 2 3 4 5"` asks for more.
+get the same training frames, drawn at random from {pool} labelled ones of the pool, the same
+{validation} validation and {test} test frames, and one core. Some of the {pool} were chosen by `rnd` and
+`entropy_gain`, so they are more diverse than a random draw from the pool. Written by `make bench-peers`;
+a result that is there is kept, `PEERS="--sizes 8 32 --seeds 1 2 3 4 5"` asks for more.
 
 Cost: processor time of a step of MD of 256 ions at 1200 K, of minset's models (GAP too) and of DeePMD, by
 its own pair style, in LAMMPS with the virial, of the others in ASE with their own calculator; median of
@@ -160,8 +160,8 @@ def figure_of(table: pd.DataFrame, path: Path) -> None:
     plt.close(figure)
 
 
-def write_report(folder: Path) -> None:
-    """Write all from the results that there are."""
+def write_report(folder: Path, frames: dict[str, list]) -> None:
+    """Write all from the results that there are; ``frames`` by role, as `labelled` gives them."""
     table = read_results(folder)
     if not len(table):
         return
@@ -173,7 +173,8 @@ def write_report(folder: Path) -> None:
     budgets = "\n".join(f"- *{CONTESTANTS[n].name}*: {CONTESTANTS[n].budget}." for n in there)
     text = "\n".join(
         [
-            INTRODUCTION + table_of(means),
+            INTRODUCTION.format(**{role: len(each) for role, each in frames.items()})
+            + table_of(means),
             "![Error against cost](peers.png)\n",
             "## Where others are better\n",
             better_than_ours(means),
