@@ -223,8 +223,7 @@ LABELERS = {
 }
 
 # MODELS: settings and ``training`` with which a few frames are fitted in seconds, and the accuracy of
-# force calls: single precision adds up to hundredths of a meV/A in networks, and GAP's cutoff has a
-# second derivative that jumps, which is felt where all atoms move and pairs cross it
+# force calls: single precision adds up to hundredths of a meV/A in networks
 MODELS = {
     "schnet": (
         {"size": "small"},
@@ -234,7 +233,7 @@ MODELS = {
     "gap": (
         {"cutoff_A": 4.0, "n_max": 3, "l_max": 2},
         {"sparse_points": 16, "virial_sigma_eV_atom": 0.01},
-        Accuracy(1e-4, 1e-7),
+        Accuracy(1e-6, 1e-8),
     ),
     "acsf": (
         {"hidden": [16]},

@@ -16,7 +16,10 @@ from minset.evaluation import Evaluator
 
 Make = Callable[[np.ndarray], Evaluator]
 ROTATION = Rotation.from_euler("xyz", [31, -57, 112], degrees=True).as_matrix()
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
+PIECES = 8  # of a path: a pair that crosses the end of a cutoff, a kink, spoils one of them
+NODES = np.concatenate([(_NODES + 2 * k + 1) / PIECES - 1 for k in range(PIECES)])
+WEIGHTS = np.tile(_WEIGHTS / PIECES, PIECES)
 STEP_A = 0.04  # long beside the noise of an energy, short beside what forces change over
 CHANGE_A = 0.2  # of positions; a force changes by tenths of an eV/A over it
 
